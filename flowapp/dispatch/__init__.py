@@ -1,0 +1,1 @@
+"""How work reaches a worker: immediate (tests), embedded (threads of this process, no broker), celery."""

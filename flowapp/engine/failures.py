@@ -1,0 +1,71 @@
+"""Exceptions to records and back: what failed is stored as data and raised again as its own class where possible."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from .errors import StepFailed
+
+MESSAGE_LIMIT = 10_000  # characters
+FRAMES = 12
+
+
+def describe(error: BaseException, step: str | None = None) -> dict[str, Any]:
+    """The error as JSON: `type`, `message`, `step`, the user's own frames, and what is needed to raise it again."""
+    cls = type(error)
+    return {
+        "type": error.type if isinstance(error, StepFailed) else cls.__name__,
+        "message": str(error)[:MESSAGE_LIMIT] or cls.__name__,
+        "step": step or getattr(error, "__flowapp_step__", None),
+        "class": f"{cls.__module__}:{cls.__qualname__}",
+        "args": _plain(error.args),
+        "state": _plain({key: item for key, item in vars(error).items() if not key.startswith("__")}),
+        "frames": _frames(error),
+    }
+
+
+def rebuild(record: dict[str, Any]) -> BaseException:
+    """The recorded error as an exception of its own class; StepFailed when that class cannot be had or rebuilt."""
+    error = _instance(record) or StepFailed(record["type"], record["message"])
+    error.__flowapp_step__ = record.get("step")  # type: ignore[attr-defined]
+    return error
+
+
+def public(record: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What people see of an error: type, message and step."""
+    return None if record is None else {key: record.get(key) for key in ("type", "message", "step")}
+
+
+def _instance(record: dict[str, Any]) -> BaseException | None:
+    """Rebuild without running __init__, whose signature is unknown; only from modules that are already imported."""
+    module, _, qualname = record.get("class", "").partition(":")
+    found: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if not (isinstance(found, type) and issubclass(found, Exception)) or record.get("args") is None:
+        return None
+    try:
+        error = found.__new__(found)
+        error.args = tuple(record["args"])
+        vars(error).update(record.get("state") or {})
+    except (TypeError, ValueError, AttributeError):
+        return None
+    return error if str(error) == record["message"] or len(record["message"]) >= MESSAGE_LIMIT else None
+
+
+def _plain(value: Any) -> Any:
+    try:
+        return to_jsonable_python(value)
+    except (PydanticSerializationError, ValueError, RecursionError):
+        return None
+
+
+def _frames(error: BaseException) -> list[str]:
+    """The frames of the user's code, outermost first; the engine's own are of no use to its reader."""
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [frame for frame in frames if "/flowapp/engine/" not in frame.filename and "/asyncio/" not in frame.filename]
+    return [f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line or ''}" for frame in users[-FRAMES:]]

@@ -1,0 +1,86 @@
+"""One writer thread a process: what queued up while the last commit was under way goes into the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError, connection
+
+from . import store
+from .store import Outcome, Write
+
+logger = logging.getLogger("flowapp.engine")
+BATCH = 512  # writes a transaction
+LONGEST_PAUSE = 2.0  # seconds between tries while the database is away
+
+type Done = Callable[[Outcome], None]
+
+
+class GroupCommit:
+    """Commits writes in batches and resolves them on the event loop of the executor."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._queue: deque[tuple[Write, Done]] = deque()
+        self._wanted = threading.Condition(threading.Lock())
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="flowapp-commit", daemon=True)
+        self._thread.start()
+
+    def submit(self, write: Write, done: Done) -> None:
+        """Queue a write; `done` is called on the loop once it is committed or refused."""
+        with self._wanted:
+            self._queue.append((write, done))
+            self._wanted.notify()
+
+    def stop(self) -> None:
+        """Commit what is queued, then end the thread."""
+        with self._wanted:
+            self._stopping = True
+            self._wanted.notify()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        try:
+            while batch := self._take():
+                outcomes = self._commit([write for write, _ in batch])
+                with contextlib.suppress(RuntimeError):  # the loop closed: the process is ending
+                    self._loop.call_soon_threadsafe(_resolve, batch, outcomes)
+        finally:
+            connection.close()
+
+    def _take(self) -> list[tuple[Write, Done]]:
+        with self._wanted:
+            while not self._queue and not self._stopping:
+                self._wanted.wait()
+            return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+
+    def _commit(self, writes: list[Write]) -> list[Outcome]:
+        """Commit, waiting for a database that is away. Trying again is safe: see store.apply."""
+        pause = 0.05
+        while True:
+            try:
+                return store.apply(writes)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("the database did not take a commit, trying again: %s", error)
+                with contextlib.suppress(Exception):
+                    connection.close()
+                if self._stopping:
+                    return [error] * len(writes)
+                time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, no secret
+                pause = min(pause * 2, LONGEST_PAUSE)
+            except Exception as error:
+                logger.exception("a commit failed")
+                return [error] * len(writes)
+
+
+def _resolve(batch: list[tuple[Write, Done]], outcomes: list[Outcome]) -> None:
+    for (_, done), outcome in zip(batch, outcomes, strict=True):
+        done(outcome)

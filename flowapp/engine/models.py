@@ -1,0 +1,184 @@
+"""The engine's tables. Only store.py and runs.py write them; only queries.py reads them for others.
+
+Lock order: a run's row first, then its waits and signals, then anything a room above keeps for them.
+Rows that belong to a run carry its id without a foreign key: every write proves under the run's lock that the run
+exists, and a trigger per checkpoint would cost more than the checkpoint.
+"""
+
+from django.db import models
+from django.db.models import F, Q
+
+from flowapp.tenancy.ids import uuid7
+from flowapp.tenancy.models import Workspace
+from flowapp.tenancy.scope import ScopedModel
+
+from .states import RunStatus
+
+
+class OfRun(ScopedModel):
+    """A row that belongs to one run, keyed by the step name and how often that name was used."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    run_id = models.UUIDField()
+    name = models.CharField(max_length=200)
+    occurrence = models.IntegerField()
+
+    class Meta(ScopedModel.Meta):
+        abstract = True
+
+
+class Run(ScopedModel):
+    """One execution of a workflow. `fence` rises with each change of owner; every write of the owner compares it."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workflow = models.CharField(max_length=200)
+    version = models.IntegerField(default=1)
+    status = models.CharField(max_length=20, default=RunStatus.QUEUED)
+    queue = models.CharField(max_length=100, default="default")
+
+    rank = models.IntegerField(default=0, help_text="Claim order, smallest first: expired runs, then by priority.")
+    vtime = models.BigIntegerField(default=0, help_text="Virtual time within the workspace, stamped when queued.")
+    fence = models.BigIntegerField(default=0)
+    worker_id = models.UUIDField(null=True)
+    claims = models.IntegerField(default=0, help_text="Claims since the last progress; counts towards poison.")
+    wake = models.BooleanField(default=False, help_text="Something arrived while a worker held the run.")
+    pausing = models.BooleanField(default=False)
+
+    input = models.BinaryField()
+    output = models.BinaryField(null=True)
+    error = models.JSONField(null=True)
+    requester = models.JSONField(null=True)
+    search = models.JSONField(default=dict)
+    parent_id = models.UUIDField(null=True)
+    parent_wait = models.CharField(max_length=220, default="", blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - null is "none given"
+    request_hash = models.BinaryField(null=True)
+
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField()
+
+    class Meta(ScopedModel.Meta):
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "workflow", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="run_once_per_idempotency_key",
+            ),
+            models.CheckConstraint(condition=Q(status__in=[s.value for s in RunStatus]), name="run_status_known"),
+        )
+        indexes = (
+            models.Index(F("queue"), F("rank"), F("vtime"), F("id"), condition=Q(status="queued"), name="run_ready"),
+            models.Index(F("workspace"), F("vtime"), condition=Q(status="queued"), name="run_lane"),
+            models.Index(F("vtime"), condition=Q(status="queued"), name="run_virtual_time"),
+            models.Index(F("worker_id"), condition=Q(status="running"), name="run_held"),
+            models.Index(F("parent_id"), condition=Q(parent_id__isnull=False), name="run_parent"),
+            models.Index(F("workspace"), F("id").desc(), name="run_newest"),
+            models.Index(F("workspace"), F("status"), F("id").desc(), name="run_by_status"),
+            models.Index(F("workspace"), F("workflow"), F("id").desc(), name="run_by_workflow"),
+            models.Index(F("workspace"), F("updated_at"), name="run_changed"),
+        )
+
+
+class Checkpoint(OfRun):
+    """The outcome of one step or wait, written once. `seq` is the order in which outcomes reached the workflow."""
+
+    pk = models.CompositePrimaryKey("run_id", "name", "occurrence")
+    seq = models.IntegerField()
+    kind = models.CharField(max_length=20)
+    status = models.CharField(max_length=20)
+    args_hash = models.BinaryField()
+    input = models.BinaryField(null=True)
+    output = models.BinaryField(null=True)
+    error = models.JSONField(null=True)
+    attempts = models.IntegerField(default=1)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    fence = models.BigIntegerField()
+
+
+class Attempt(OfRun):
+    """An attempt worth knowing before its step has an outcome: one that failed, or one that runs long."""
+
+    pk = models.CompositePrimaryKey("run_id", "name", "occurrence", "number")
+    number = models.IntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True)
+    error = models.JSONField(null=True)
+    args_hash = models.BinaryField()
+
+
+class Wait(OfRun):
+    """Something a run waits for. It goes when its checkpoint is written, so the table holds only what is open."""
+
+    pk = models.CompositePrimaryKey("run_id", "name", "occurrence")
+    kind = models.CharField(max_length=20)
+    subject = models.CharField(max_length=200, default="", blank=True)
+    args_hash = models.BinaryField()
+    detail = models.JSONField(default=dict)
+    since = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    arrival = models.BigIntegerField(null=True)
+    arrived_at = models.DateTimeField(null=True)
+    outcome = models.BinaryField(null=True)
+
+    class Meta(OfRun.Meta):
+        indexes = (
+            models.Index(F("due_at"), condition=Q(arrival__isnull=True, due_at__isnull=False), name="wait_due"),
+            models.Index(F("kind"), F("subject"), condition=Q(arrival__isnull=True), name="wait_subject"),
+        )
+
+
+class Signal(ScopedModel):
+    """A named message to one run, kept in order until taken."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    id = models.BigAutoField(primary_key=True)
+    run_id = models.UUIDField()
+    name = models.CharField(max_length=200)
+    data = models.BinaryField()
+    sender = models.JSONField()
+    created_at = models.DateTimeField()
+    taken_by = models.CharField(max_length=220, default="", blank=True)
+
+    class Meta(ScopedModel.Meta):
+        indexes = (models.Index(F("run_id"), F("name"), F("id"), name="signal_fifo"),)
+
+
+class Timer(ScopedModel):
+    """A moment at which a room above the engine wants to be called, once, inside a transaction."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=60)
+    key = models.CharField(max_length=100)
+    due_at = models.DateTimeField(db_index=True)
+    data = models.JSONField(default=dict)
+
+    class Meta(ScopedModel.Meta):
+        constraints = (models.UniqueConstraint(fields=["workspace", "kind", "key"], name="timer_once"),)
+
+
+class Worker(models.Model):
+    """A process that executes runs. Its lease covers every run it holds; a lease that ran out never revives."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=20)
+    host = models.CharField(max_length=255)
+    pid = models.IntegerField()
+    queues = models.JSONField(default=list)
+    concurrency = models.IntegerField()
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    lease_until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"
+
+

@@ -1,0 +1,105 @@
+"""The statements worth writing for PostgreSQL by hand: one round trip for a batch of checkpoints, and the claim."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import psycopg
+from django.db import connection
+
+from . import clock
+
+if TYPE_CHECKING:
+    from .store import Write
+
+_COLUMNS = (
+    "run_id, workspace_id, fence, name, occurrence, seq, kind, status, args_hash, input, output, error, attempts, "
+    "started_at, ended_at"
+)
+# Array parameters go in binary, so that payloads are not doubled by hex.
+_ROWS = """unnest(%b::uuid[], %b::uuid[], %b::bigint[], %b::text[], %b::int[], %b::int[], %b::text[], %b::text[],
+    %b::bytea[], %b::bytea[], %b::bytea[], %b::text[], %b::int[], %b::timestamptz[], %b::timestamptz[])
+    AS row (run_id, workspace_id, fence, name, occurrence, seq, kind, status, args_hash, input, output, error,
+            attempts, started_at, ended_at)"""
+_VALUES = """row.run_id, row.workspace_id, row.fence, row.name, row.occurrence, row.seq, row.kind, row.status,
+    row.args_hash, row.input, row.output, row.error::jsonb, row.attempts, row.started_at, row.ended_at"""
+
+# Lock the runs that still carry our fence, then insert the checkpoints of exactly those.
+_INSERT_IF_OWNED = f"""
+    WITH owned AS (
+        SELECT run.id FROM engine_run run JOIN unnest(%b::uuid[], %b::bigint[]) AS held (id, fence)
+        ON run.id = held.id AND run.fence = held.fence ORDER BY run.id FOR NO KEY UPDATE OF run
+    ), inserted AS (
+        INSERT INTO engine_checkpoint ({_COLUMNS})
+        SELECT {_VALUES} FROM {_ROWS} JOIN owned ON owned.id = row.run_id
+    )
+    SELECT id FROM owned"""
+# The caller holds the runs' locks already.
+_INSERT = f"INSERT INTO engine_checkpoint ({_COLUMNS}) SELECT {_VALUES} FROM {_ROWS}"
+
+# The next ready runs in fair order: expired first, then priority, then the workspaces' virtual time.
+_CLAIM = """
+    UPDATE engine_run SET status = 'running', worker_id = %s, fence = fence + 1, claims = claims + 1, wake = false,
+        started_at = COALESCE(started_at, %s), updated_at = %s
+    WHERE id IN (
+        SELECT id FROM engine_run WHERE status = 'queued' AND queue = ANY(%s)
+        ORDER BY rank, vtime, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+    ) RETURNING id, rank, vtime"""
+
+
+def insert_checkpoints_if_owned(batch: Sequence[Write]) -> set[UUID]:
+    """Insert in one statement and one round trip what its runs' fences still allow; returns the runs still owned."""
+    held = {write.run_id: write.fence for write in batch}
+    with _cursor() as cursor:
+        cursor.execute(_INSERT_IF_OWNED, [list(held), list(held.values()), *_arrays(batch)])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def insert_checkpoints(batch: Sequence[Write]) -> None:
+    """Insert checkpoints of runs that the caller has locked and compared."""
+    if any(write.checkpoints for write in batch):
+        with _cursor() as cursor:
+            cursor.execute(_INSERT, _arrays(batch))
+
+
+def claim(worker_id: UUID, queues: Sequence[str], limit: int) -> list[UUID]:
+    """Take up to `limit` ready runs."""
+    now = clock.now()
+    with _cursor() as cursor:
+        cursor.execute(_CLAIM, [worker_id, now, now, list(queues), limit])
+        rows = cursor.fetchall()
+    return [row[0] for row in sorted(rows, key=lambda row: (row[1], row[2], row[0]))]
+
+
+def _arrays(batch: Sequence[Write]) -> list[list[Any]]:
+    rows = [
+        (
+            write.run_id,
+            write.workspace_id,
+            write.fence,
+            row.name,
+            row.occurrence,
+            row.seq,
+            row.kind,
+            row.status,
+            row.args_hash,
+            row.input,
+            row.output,
+            None if row.error is None else json.dumps(row.error),
+            row.attempts,
+            row.started_at,
+            row.ended_at,
+        )
+        for write in batch
+        for row in write.checkpoints
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _cursor() -> psycopg.Cursor[Any]:
+    """A server-side-binding cursor on the store's connection: statements are prepared, parameters may be binary."""
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)

@@ -1,0 +1,270 @@
+"""The public reads of the engine: one run in full, pages of runs, pages of steps. The workspace in scope only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+
+from . import codec, failures
+from .errors import RunNotFound
+from .models import Attempt, Checkpoint, Run, Wait, Worker
+from .states import RunStatus, StepStatus
+
+STEPS_SHOWN = 100
+SHOWN_BYTES = 64 * 1024  # a larger payload is not put into lists
+
+
+@dataclass(frozen=True, slots=True)
+class Page[T]:
+    """A page of a list; `next` is the cursor of the following one, or None."""
+
+    items: list[T]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One attempt of a step that failed or is under way."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    error: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A step or wait of a run, as people see it."""
+
+    name: str
+    occurrence: int
+    kind: str
+    status: str
+    attempts: int
+    started_at: datetime
+    ended_at: datetime | None
+    input: Any = None
+    output: Any = None
+    error: dict[str, Any] | None = None
+    frames: list[str] = field(default_factory=list)
+    tries: list[AttemptRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitRow:
+    """What a run waits for. Rooms above add to `detail` (a prompt's id and assignees)."""
+
+    kind: str
+    name: str
+    occurrence: int
+    since: datetime
+    due_at: datetime | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run in a list."""
+
+    id: UUID
+    workflow: str
+    version: int
+    status: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    requester: dict[str, Any] | None
+    error: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """One run with the first of its steps and everything it waits for."""
+
+    id: UUID
+    workspace_id: UUID
+    workflow: str
+    version: int
+    status: str
+    input: Any
+    output: Any
+    error: dict[str, Any] | None
+    frames: list[str]
+    steps: list[StepRow]
+    waiting_on: list[WaitRow]
+    cost_usd: Decimal
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    requester: dict[str, Any] | None
+    parent_id: UUID | None
+
+
+def run_detail(run_id: UUID) -> RunDetail:
+    """One run in full. Raises RunNotFound, for another workspace's run too."""
+    run = Run.objects.filter(pk=run_id).first()
+    if run is None:
+        raise RunNotFound(f"there is no run {run_id} in this workspace")
+    waits = list(Wait.objects.filter(run_id=run_id, arrival__isnull=True).order_by("since"))
+    return RunDetail(
+        id=run.id,
+        workspace_id=run.workspace_id,
+        workflow=run.workflow,
+        version=run.version,
+        status=run.status,
+        input=codec.plain(run.input),
+        output=codec.plain(run.output),
+        error=failures.public(run.error),
+        frames=(run.error or {}).get("frames", []),
+        steps=_first_steps(run, waits),
+        waiting_on=[_wait_row(wait) for wait in waits],
+        cost_usd=Decimal(0),
+        created_at=run.created_at,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        requester=run.requester,
+        parent_id=run.parent_id,
+    )
+
+
+def run_page(
+    *, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = 50
+) -> Page[RunRow]:
+    """Runs, newest first. Raises ValueError for a cursor that is not one of ours."""
+    runs = Run.objects.order_by("-id").only(
+        "id", "workflow", "version", "status", "created_at", "started_at", "ended_at", "requester", "error"
+    )
+    if status:
+        runs = runs.filter(status=status)
+    if workflow:
+        runs = runs.filter(workflow=workflow)
+    if cursor:
+        runs = runs.filter(id__lt=UUID(cursor))
+    found = list(runs[: limit + 1])
+    rows = [
+        RunRow(
+            run.id,
+            run.workflow,
+            run.version,
+            run.status,
+            run.created_at,
+            run.started_at,
+            run.ended_at,
+            run.requester,
+            failures.public(run.error),
+        )
+        for run in found[:limit]
+    ]
+    return Page(rows, str(rows[-1].id) if len(found) > limit else None)
+
+
+def step_page(run_id: UUID, *, cursor: str | None = None, limit: int = STEPS_SHOWN) -> Page[StepRow]:
+    """The recorded steps of a run in the order of their outcomes; the last page ends with what is open."""
+    run = Run.objects.filter(pk=run_id).only("id", "status").first()
+    if run is None:
+        raise RunNotFound(f"there is no run {run_id} in this workspace")
+    after = int(cursor) if cursor else 0
+    found = list(_recorded(run_id).filter(seq__gt=after)[: limit + 1])
+    rows = found[:limit]
+    tries = _tries(run_id, rows)
+    steps = [_recorded_row(row, tries) for row in rows]
+    if len(found) > limit:
+        return Page(steps, str(rows[-1].seq))
+    return Page(steps + _open_rows(run, Wait.objects.filter(run_id=run_id, arrival__isnull=True), tries), None)
+
+
+def statuses(run_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The statuses of several runs at once."""
+    return dict(Run.objects.filter(id__in=list(run_ids)).values_list("id", "status"))
+
+
+def workers() -> list[Worker]:
+    """The registered workers, newest heartbeat first."""
+    return list(Worker.objects.order_by("-heartbeat_at")[:100])
+
+
+def running_count() -> dict[str, int]:
+    """How many runs stand in each live status."""
+    live = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING, RunStatus.NEEDS_ATTENTION)
+    return {status.value: Run.objects.filter(status=status).count() for status in live}
+
+
+def _recorded(run_id: UUID) -> QuerySet[Checkpoint]:
+    return Checkpoint.objects.filter(run_id=run_id).order_by("seq")
+
+
+def _first_steps(run: Run, waits: Sequence[Wait]) -> list[StepRow]:
+    rows = list(_recorded(run.id)[:STEPS_SHOWN])
+    tries = _tries(run.id, rows)
+    steps = [_recorded_row(row, tries) for row in rows]
+    return steps + _open_rows(run, waits, tries) if len(rows) < STEPS_SHOWN else steps
+
+
+type _Tries = dict[tuple[str, int], list[AttemptRow]]
+
+
+def _tries(run_id: UUID, rows: Sequence[Checkpoint]) -> _Tries:
+    """Failed and running attempts of a run by step; few exist, so all are read at once."""
+    tries: _Tries = {}
+    for row in Attempt.objects.filter(run_id=run_id).order_by("name", "occurrence", "number")[:1000]:
+        attempt = AttemptRow(row.number, row.started_at, row.ended_at, failures.public(row.error))
+        tries.setdefault((row.name, row.occurrence), []).append(attempt)
+    return tries
+
+
+def _recorded_row(row: Checkpoint, tries: _Tries) -> StepRow:
+    return StepRow(
+        name=row.name,
+        occurrence=row.occurrence,
+        kind=row.kind,
+        status=row.status,
+        attempts=row.attempts,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        input=_shown(row.input),
+        output=_shown(row.output),
+        error=failures.public(row.error),
+        frames=(row.error or {}).get("frames", []),
+        tries=tries.pop((row.name, row.occurrence), []),
+    )
+
+
+def _open_rows(run: Run, waits: Iterable[Wait], tries: _Tries) -> list[StepRow]:
+    """What has no outcome yet: open waits, steps between attempts, steps that run long."""
+    done = {(row.name, row.occurrence) for row in _recorded(run.id).filter(name__in={key[0] for key in tries})}
+    rows = [_open_row(wait, tries.pop((wait.name, wait.occurrence), [])) for wait in waits]
+    if run.status != RunStatus.RUNNING:
+        return rows
+    for (name, occurrence), attempts in tries.items():
+        if (name, occurrence) not in done:
+            number, started = attempts[-1].number, attempts[0].started_at
+            row = StepRow(name, occurrence, "step", StepStatus.RUNNING, number, started, None, tries=attempts)
+            rows.append(row)
+    return rows
+
+
+def _open_row(wait: Wait, tries: list[AttemptRow]) -> StepRow:
+    status = StepStatus.RETRYING if wait.kind == "retry" else StepStatus.WAITING
+    kind = "step" if wait.kind == "retry" else wait.kind
+    started = tries[0].started_at if tries else wait.since
+    return StepRow(wait.name, wait.occurrence, kind, status, max(1, len(tries)), started, None, tries=tries)
+
+
+def _wait_row(wait: Wait) -> WaitRow:
+    return WaitRow(wait.kind, wait.name, wait.occurrence, wait.since, wait.due_at, wait.detail)
+
+
+def _shown(stored: bytes | None) -> Any:
+    return None if stored is None or len(stored) > SHOWN_BYTES else codec.plain(stored)
+
+
+def ready_queues(queues: Sequence[str]) -> dict[str, int]:
+    """How many runs lie ready in each of these queues, over all workspaces."""
+    ready = Run.unscoped.filter(status=RunStatus.QUEUED, queue__in=queues)
+    return dict(ready.values("queue").annotate(count=Count("id")).values_list("queue", "count"))

@@ -1,0 +1,299 @@
+"""The public verbs on runs: start, signal, cancel, pause, resume, retry, fork. The single path for web, REST and code.
+
+Each joins the caller's transaction or makes its own, takes the workspace in scope, and writes its audit row with it.
+"""
+
+from __future__ import annotations
+
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from pydantic import ValidationError
+
+from flowapp import audit
+from flowapp.tenancy.actors import SYSTEM, Actor
+from flowapp.tenancy.ids import uuid7
+from flowapp.tenancy.models import Workspace
+from flowapp.tenancy.scope import current
+
+from . import clock, codec, registry, signals, store
+from .errors import IdempotencyConflict, IllegalState, InvalidInput, RunNotFound
+from .handle import Run as RunHandle
+from .models import Attempt, Checkpoint, Run, Signal, Wait
+from .registry import WorkflowDefinition
+from .states import TERMINAL, RunStatus, StepStatus, allows
+
+
+@transaction.atomic
+def start(
+    workflow: str,
+    input: Any = None,
+    *,
+    by: Actor,
+    idempotency_key: str | None = None,
+    version: int | None = None,
+) -> RunHandle:
+    """Start a run of a workflow by name. `input` is plain JSON data or the input's own type.
+
+    Raises UnknownWorkflow, InvalidInput naming each field, or IdempotencyConflict.
+    """
+    definition = registry.find(workflow, version)
+    return start_run(definition, input, by=by, idempotency_key=idempotency_key)
+
+
+@transaction.atomic
+def start_run(
+    definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor, idempotency_key: str | None = None
+) -> RunHandle:
+    """Start a run of a registered definition; see `start`."""
+    data = _validated(definition, input)
+    request_hash = codec.digest(data)
+    if idempotency_key is not None:
+        known = _known(definition.name, idempotency_key, request_hash)
+        if known is not None:
+            return known
+    run = _new_run(definition, data, by, idempotency_key, request_hash)
+    try:
+        with transaction.atomic():
+            run.save(force_insert=True)
+    except IntegrityError:
+        known = _known(definition.name, idempotency_key, request_hash)  # another start with this key was faster
+        if known is None:
+            raise
+        return known
+    audit.record(by=by, verb="run.started", target=f"run:{run.id}", after={"workflow": run.workflow})
+    signals.ring(run.queue)
+    signals.tell(run.workspace_id, "run", str(run.id))
+    return RunHandle(run.id)
+
+
+def _validated(definition: WorkflowDefinition[Any, Any], input: Any) -> bytes:
+    """The input as the canonical bytes of its declared type. Raises InvalidInput."""
+    if not definition.takes_input:
+        if input is not None:
+            raise InvalidInput([{"loc": [], "msg": "this workflow takes no input"}])
+        return codec.to_bytes(None)
+    try:
+        value = codec.adapter(definition.input_type).validate_json(codec.to_bytes(input))
+    except ValidationError as error:
+        raise InvalidInput(
+            [{"loc": list(e["loc"]), "msg": e["msg"]} for e in error.errors(include_url=False, include_context=False)]
+        ) from None
+    return codec.to_bytes(value)
+
+
+def _new_run(
+    definition: WorkflowDefinition[Any, Any],
+    data: bytes,
+    by: Actor,
+    idempotency_key: str | None,
+    request_hash: bytes,
+) -> Run:
+    now = clock.now()
+    return Run(
+        id=uuid7(),
+        workspace_id=current(),
+        workflow=definition.name,
+        version=definition.version,
+        status=RunStatus.QUEUED,
+        vtime=_virtual_time(current()),
+        input=codec.pack(data),
+        requester=by.as_json(),
+        idempotency_key=idempotency_key,
+        request_hash=request_hash,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _virtual_time(workspace_id: UUID) -> int:
+    place = Workspace.objects.filter(pk=workspace_id).annotate(at=store.virtual_time(workspace_id))
+    return int(place.values_list("at", flat=True).get())
+
+
+def _known(workflow: str, key: str | None, request_hash: bytes) -> RunHandle | None:
+    run = Run.objects.filter(workflow=workflow, idempotency_key=key).only("id", "request_hash").first()
+    if run is None:
+        return None
+    if bytes(run.request_hash or b"") != request_hash:
+        raise IdempotencyConflict(
+            f"the idempotency key {key!r} was used before with other input (run {run.id}); use a new key"
+        )
+    return RunHandle(run.id)
+
+
+def lock(run_id: UUID) -> Run:
+    """The run, its row locked until the caller's transaction ends. Lock it before anything that belongs to it.
+
+    Raises RunNotFound, for another workspace's run too.
+    """
+    run = store.lock([run_id]).get(run_id)
+    if run is None or run.workspace_id != current():
+        raise RunNotFound(f"there is no run {run_id} in this workspace")
+    return run
+
+
+@transaction.atomic
+def resolve_wait(run_id: UUID, key: str, outcome: Any) -> bool:
+    """Hand the outcome of an open wait to its run and wake it. False when nothing waits for it any more.
+
+    `key` is "name#occurrence". The run is locked first; call this inside the action that decided the outcome.
+    """
+    name, _, occurrence = key.rpartition("#")
+    return store.arrive(lock(run_id), (name, int(occurrence)), codec.encode(outcome))
+
+
+@transaction.atomic
+def signal(run_id: UUID, name: str, data: Any = None, *, by: Actor) -> RunHandle:
+    """Send a named message to a run; it is kept in order until the run takes it. Raises IllegalState when ended."""
+    run = _allowed("signal", run_id)
+    wait = (
+        Wait.objects.filter(run_id=run_id, kind="signal", subject=name, arrival__isnull=True)
+        .order_by("since", "occurrence")
+        .first()
+    )
+    key = f"{wait.name}#{wait.occurrence}" if wait else ""
+    stored = codec.encode(data)
+    Signal.objects.create(
+        run_id=run_id, name=name, data=stored, sender=by.as_json(), created_at=clock.now(), taken_by=key
+    )
+    if wait is not None:
+        store.arrive(run, (wait.name, wait.occurrence), stored)
+    audit.record(by=by, verb="run.signalled", target=f"run:{run_id}", after={"name": name})
+    return RunHandle(run_id)
+
+
+@transaction.atomic
+def cancel(run_id: UUID, *, by: Actor, reason: str = "") -> RunHandle:
+    """End a run and its children now; open prompts are withdrawn. Does nothing when the run has ended."""
+    lock_first = _family(run_id)
+    runs = store.lock(lock_first)
+    if run_id not in runs or runs[run_id].workspace_id != current():
+        raise RunNotFound(f"there is no run {run_id} in this workspace")
+    ending = [run for run in runs.values() if run.id != runs[run_id].parent_id and run.status not in TERMINAL]
+    if runs[run_id].status in TERMINAL:
+        return RunHandle(run_id)
+    now = clock.now()
+    for run in ending:
+        _set(run, status=RunStatus.CANCELLED, fence=run.fence + 1, worker_id=None, ended_at=now, updated_at=now)
+        signals.nudge(run.id)
+        signals.tell(run.workspace_id, "run", str(run.id))
+    store.close_waits(ending)
+    parent = runs[run_id].parent_id
+    store.tell_parent(runs[run_id], runs.get(parent) if parent else None)
+    audit.record(by=by, verb="run.cancelled", target=f"run:{run_id}", reason=reason)
+    return RunHandle(run_id)
+
+
+def _family(run_id: UUID) -> set[UUID]:
+    """The run, its descendants, and its parent, which hears of the end."""
+    found = {run_id}
+    layer = {run_id}
+    while layer:
+        layer = set(Run.objects.filter(parent_id__in=layer).values_list("id", flat=True)) - found
+        found |= layer
+    parent = Run.objects.filter(pk=run_id).values_list("parent_id", flat=True).first()
+    return found | ({parent} if parent else set())
+
+
+@transaction.atomic
+def pause(run_id: UUID, *, by: Actor) -> RunHandle:
+    """Hold a run: steps under way finish, nothing new begins. What arrives meanwhile is kept."""
+    run = _allowed("pause", run_id)
+    if run.status == RunStatus.RUNNING:
+        _set(run, pausing=True)
+        signals.nudge(run.id)
+    else:
+        _set(run, status=RunStatus.PAUSED, updated_at=clock.now())
+    return _noted(run, by, "run.paused")
+
+
+@transaction.atomic
+def resume(run_id: UUID, *, by: Actor) -> RunHandle:
+    """Let a paused run go on."""
+    run = _allowed("resume", run_id)
+    _set(run, pausing=False)
+    _requeue(run)
+    return _noted(run, by, "run.resumed")
+
+
+@transaction.atomic
+def retry(run_id: UUID, *, by: Actor) -> RunHandle:
+    """Run again what failed, or what needed attention; everything that succeeded before is kept."""
+    run = _allowed("retry", run_id)
+    _forget_failure(run)
+    _set(run, error=None, ended_at=None, claims=0, fence=run.fence + 1)
+    _requeue(run)
+    return _noted(run, by, "run.retried")
+
+
+def _forget_failure(run: Run) -> None:
+    """Remove the failed step that ended the run, what was recorded after it, and its used-up attempts."""
+    failed = Checkpoint.objects.filter(
+        run_id=run.id, status=StepStatus.FAILED, name=(run.error or {}).get("step") or ""
+    ).order_by("-seq")
+    last = failed.first()
+    if last is not None:
+        Checkpoint.objects.filter(run_id=run.id, seq__gte=last.seq).delete()
+    Attempt.objects.filter(run_id=run.id).delete()
+
+
+@transaction.atomic
+def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
+    """A new run with the same input that reuses what was recorded before a step and runs the rest again.
+
+    `from_step` is a step's name, or "name#2" for its second use. Raises IllegalState when it was not recorded.
+    """
+    run = _allowed("fork", run_id)
+    name, _, count = from_step.rpartition("#") if "#" in from_step else (from_step, "", "1")
+    at = Checkpoint.objects.filter(run_id=run_id, name=name, occurrence=int(count or 1)).first()
+    if at is None:
+        raise IllegalState(f"run {run_id} has no recorded step {from_step!r} to fork from")
+    original = Run.objects.get(pk=run_id)
+    definition = registry.find(run.workflow, run.version)
+    fork_ = _new_run(definition, codec.unpack(original.input), by, None, b"")
+    fork_.fence = 1  # it has a history, which its first claim has to load
+    fork_.save(force_insert=True)
+    kept = list(Checkpoint.objects.filter(run_id=run_id, seq__lt=at.seq))
+    for checkpoint in kept:
+        checkpoint.run_id = fork_.id
+    Checkpoint.objects.bulk_create(kept)
+    signals.ring(fork_.queue)
+    return _noted(fork_, by, "run.forked")
+
+
+def _allowed(verb: str, run_id: UUID) -> Run:
+    run = lock(run_id)
+    if not allows(verb, run.status):
+        raise IllegalState(f"a run that is {run.status} cannot {verb}")
+    return run
+
+
+def _requeue(run: Run) -> None:
+    _set(run, status=RunStatus.QUEUED, vtime=store.virtual_time(run.workspace_id), updated_at=clock.now())
+    signals.ring(run.queue)
+
+
+def _noted(run: Run, by: Actor, verb: str) -> RunHandle:
+    audit.record(by=by, verb=verb, target=f"run:{run.id}")
+    signals.tell(run.workspace_id, "run", str(run.id))
+    return RunHandle(run.id)
+
+
+def _set(run: Run, **values: Any) -> None:
+    Run.objects.filter(pk=run.pk).update(**values)
+    for name, value in values.items():
+        setattr(run, name, value)
+
+
+class DefinitionVerbs:
+    """What `workflow.start(…)` does; bound to the registry when Django is ready."""
+
+    def start_definition(
+        self, definition: WorkflowDefinition[Any, Any], input: Any, *, idempotency_key: str | None
+    ) -> RunHandle:
+        """Start in the caller's transaction and workspace, on behalf of the system's code."""
+        return start_run(definition, input, by=SYSTEM, idempotency_key=idempotency_key)

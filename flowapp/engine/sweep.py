@@ -1,0 +1,136 @@
+"""What time makes due: leases that ran out, waits and timers whose moment came. Runs inside every worker.
+
+The sweeper is the safety net under every doorbell: a lost message costs at most one sweep.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+
+from flowapp.tenancy.scope import scoped
+
+from . import clock, signals, store, timers
+from .models import Checkpoint, Run, Timer, Wait, Worker
+from .states import RunStatus
+
+logger = logging.getLogger("flowapp.engine")
+INTERVAL = 1.0  # seconds
+BATCH = 500
+POISON_CLAIMS = 3  # unclean ends in a row, without progress, after which a person must look
+FORGET_WORKERS_AFTER = timedelta(hours=1)
+
+_chores: list[Callable[[], object]] = []
+
+
+def chore(function: Callable[[], object]) -> Callable[[], object]:
+    """Register what a room has to do in every sweep; it must be cheap when there is nothing to do."""
+    _chores.append(function)
+    return function
+
+
+def sweep() -> None:
+    """One round of everything that is due."""
+    recover_expired_runs()
+    fire_due_waits()
+    fire_due_timers()
+    for function in _chores:
+        try:
+            function()
+        except Exception:
+            logger.exception("a chore of the sweep failed; it is tried again in the next one")
+
+
+def recover_expired_runs() -> int:
+    """Take the runs of lost workers away from them, so that others may claim them; returns how many."""
+    now = clock.now()
+    lost = list(Worker.objects.filter(lease_until__lte=now).values_list("id", flat=True))
+    if not lost:
+        return 0
+    with transaction.atomic():
+        held = Run.unscoped.filter(status=RunStatus.RUNNING, worker_id__in=lost).order_by("id")
+        runs = list(_lock(held)[:BATCH])
+        for run in runs:
+            _recover(run)
+    Worker.objects.filter(lease_until__lte=now - FORGET_WORKERS_AFTER).delete()
+    return len(runs)
+
+
+def _recover(run: Run) -> None:
+    progressed = Checkpoint.unscoped.filter(run_id=run.id, fence=run.fence).exists()
+    claims = 1 if progressed else run.claims
+    row = Run.unscoped.filter(pk=run.pk)
+    if claims >= POISON_CLAIMS:
+        message = f"the run took its worker down {claims} times in a row without progress; look at its last step"
+        row.update(
+            status=RunStatus.NEEDS_ATTENTION,
+            fence=F("fence") + 1,
+            worker_id=None,
+            updated_at=clock.now(),
+            error={"type": "PoisonRun", "message": message, "step": None},
+        )
+    else:
+        row.update(
+            status=RunStatus.QUEUED,
+            fence=F("fence") + 1,
+            worker_id=None,
+            claims=claims,
+            rank=store.EXPIRED_RANK,
+            updated_at=clock.now(),
+        )
+        signals.ring(run.queue)
+    signals.tell(run.workspace_id, "run", str(run.id))
+
+
+def fire_due_waits() -> int:
+    """Let waits whose deadline passed run out, and wake their runs; returns how many runs."""
+    due = Wait.unscoped.filter(arrival__isnull=True, due_at__lte=clock.now()).order_by("due_at")
+    ids = sorted(set(due.values_list("run_id", flat=True)[:BATCH]))
+    if not ids:
+        return 0
+    with transaction.atomic():
+        for run in _lock(Run.unscoped.filter(id__in=ids).order_by("id")):
+            if store.expire_due_waits(run.id):
+                store.wake(run)
+    return len(ids)
+
+
+def fire_due_timers() -> int:
+    """Call the handlers of due timers, each in a transaction of its own; returns how many were due."""
+    due = list(Timer.unscoped.filter(due_at__lte=clock.now()).order_by("due_at")[:BATCH])
+    for timer in due:
+        handler = timers.handlers.get(timer.kind)
+        if handler is None:
+            continue
+        try:
+            with scoped(timer.workspace_id), transaction.atomic():
+                taken, _ = Timer.objects.filter(id=timer.id, due_at=timer.due_at).delete()
+                if taken:
+                    handler(timers.DueTimer(timer.key, timer.due_at, timer.data))
+        except Exception:
+            logger.exception("the timer %s of kind %r failed; it is tried again", timer.id, timer.kind)
+    return len(due)
+
+
+def nudged_runs(worker_id: UUID) -> list[UUID]:
+    """The runs of this worker for which something arrived or a pause was asked, in case the nudge was lost."""
+    held = Run.unscoped.filter(status=RunStatus.RUNNING, worker_id=worker_id)
+    return list(held.filter(wake=True).values_list("id", flat=True)) + list(
+        held.filter(pausing=True, wake=False).values_list("id", flat=True)
+    )
+
+
+def lost_runs(worker_id: UUID, held: set[UUID]) -> set[UUID]:
+    """Which of the runs this process drives are no longer its own (cancelled, or taken over)."""
+    mine = Run.unscoped.filter(id__in=held, status=RunStatus.RUNNING, worker_id=worker_id)
+    return held - set(mine.values_list("id", flat=True))
+
+
+def _lock(runs: QuerySet[Run]) -> QuerySet[Run]:
+    skip = connection.features.has_select_for_update_skip_locked
+    return runs.select_for_update(skip_locked=skip, no_key=connection.vendor == "postgresql").defer("input", "output")
