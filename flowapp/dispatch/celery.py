@@ -14,8 +14,7 @@ from celery.signals import worker_process_init, worker_process_shutdown, worker_
 from django.conf import settings
 
 from flowapp.engine import signals
-
-from .process import EngineProcess
+from flowapp.engine.process import EngineProcess
 
 logger = logging.getLogger("flowapp.dispatch")
 TASK = "flowapp.ring"
@@ -55,7 +54,7 @@ def publish(queue: str) -> None:
     """Ring the bell of a queue. A broker that is down is logged and forgotten: the sweeper finds the run."""
     try:
         ring.apply_async(queue=queue, expires=MESSAGE_EXPIRES, retry=False)
-    except Exception as error:  # kombu and the transports raise many kinds
+    except Exception as error:  # noqa: BLE001 - kombu and the transports raise many kinds
         logger.warning("the broker did not take a doorbell; the sweeper will find the run: %s", error)
 
 
@@ -74,7 +73,7 @@ _engine_lock = threading.Lock()
 
 def _engine() -> EngineProcess:
     """The engine of this worker process, made when first needed: after a fork, never before."""
-    global _engine_of_process  # noqa: PLW0603 - one engine a process
+    global _engine_of_process
     with _engine_lock:
         if _engine_of_process is None:
             queues = settings.FLOWAPP_QUEUES

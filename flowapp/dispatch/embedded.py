@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flowapp.engine import signals
-
-from .process import EngineProcess
+from flowapp.engine.process import EngineProcess
 
 CONCURRENCY = 256
 CLAIM_AT_MOST = 64

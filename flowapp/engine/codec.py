@@ -12,6 +12,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from .errors import NotSerializable, PayloadTooLarge
 
+type Stored = bytes | memoryview
 JSON = b"\x01"
 COMPRESSED = b"\x02"
 COMPRESS_FROM = 16 * 1024  # bytes; below this zlib costs more than it saves
@@ -44,7 +45,7 @@ def pack(data: bytes) -> bytes:
     return JSON + data
 
 
-def unpack(stored: bytes) -> bytes:
+def unpack(stored: Stored) -> bytes:
     """The JSON bytes behind a stored value."""
     stored = bytes(stored)
     if stored[:1] == JSON:
@@ -54,7 +55,7 @@ def unpack(stored: bytes) -> bytes:
     raise ValueError(f"unknown codec byte {stored[:1]!r}")
 
 
-def decode(stored: bytes, type_: Any = Any) -> Any:
+def decode(stored: Stored, type_: Any = Any) -> Any:
     """The value as the annotated type. Raises pydantic.ValidationError when it no longer fits the annotation."""
     data = unpack(stored)
     if type_ is Any:
@@ -62,7 +63,7 @@ def decode(stored: bytes, type_: Any = Any) -> Any:
     return adapter(type_).validate_json(data)
 
 
-def plain(stored: bytes | None) -> Any:
+def plain(stored: Stored | None) -> Any:
     """The value as plain JSON data, for reads that do not know its type."""
     return None if stored is None else from_json(unpack(stored))
 

@@ -10,9 +10,10 @@ from . import registry
 
 def install() -> None:
     """Bind the verbs, then import every module of workflows: the settings' own and each app's `workflows.py`."""
-    from . import runs
+    from . import events, handle, locks, runs, schedules  # noqa: F401 - they register chores and kinds of waits
 
     registry.bind(runs.DefinitionVerbs())
+    handle.bind(runs)
     for module in settings.FLOWAPP_WORKFLOWS:
         import_module(module)
     autodiscover_modules("workflows")

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid5
 
@@ -22,10 +23,10 @@ from pydantic import ValidationError
 
 from flowapp.tenancy.actors import Actor
 
-from . import clock, codec, failures, registry
+from . import clock, codec, failures, registry, remote_steps
 from .calls import Call, CallFuture, Decode, Key, WaitTicket
 from .durations import Duration, parse
-from .errors import Fenced, NeedsAttention, RunDropped
+from .errors import ContinueAsNew, Fenced, NeedsAttention, RunDropped
 from .loop import RunLoop
 from .registry import StepDefinition
 from .replay import Replay
@@ -51,6 +52,14 @@ class _Entry:
     committed: bool = False
 
 
+@dataclass(slots=True, frozen=True)
+class Reservation:
+    """A numbered outcome whose commit is another transaction's."""
+
+    write: Write
+    entry: _Entry
+
+
 class RunDriver:
     """One run in this process, from its claim until it suspends, ends, or is lost."""
 
@@ -62,12 +71,15 @@ class RunDriver:
         self.finished = finished
         self.over = False
         self.time = run.started_at
+        self.input: Any = None
         self.random = random.Random(run.id.int)  # noqa: S311 - reproducible by design
         self._uuids = 0
-        self._loop = RunLoop(self)
+        self._loop = RunLoop(self)  # type: ignore[abstract] - what it lacks is refused by name
         self._replay: Replay[Recorded] = Replay(claimed.history.checkpoints)
         self._seq = self._replay.last_seq
         self._counts: dict[str, int] = {}
+        self._reached: set[Key] = set()
+        self._patches: dict[str, bool] = {}
         self._calls: dict[Key, Call] = {}
         self._starting: list[Call] = []
         self._steps_running = 0
@@ -101,6 +113,7 @@ class RunDriver:
             self._stop_for_attention(NeedsAttention(str(error)))
             return
         self._definition = definition
+        self.input = args[0] if args else None
         context = contextvars.Context()
         context.run(registry.current_runtime.set, self)
         body = definition.fn(self.executor.make_context(self), *args)
@@ -142,16 +155,39 @@ class RunDriver:
     # -- what the body asks ----------------------------------------------------------------------------------------
 
     def call_step(
-        self, step: StepDefinition[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self,
+        step: StepDefinition[..., Any],
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        *,
+        kind: str = "step",
+        decode: Decode | None = None,
     ) -> asyncio.Future[Any]:
         """Run a function as a step; counted now, started when this turn of the body ends."""
+        if step.queue is not None and step.queue != self.run.queue:
+            return self._call_elsewhere(step, name, args, kwargs)
         data = codec.to_bytes([args, kwargs] if kwargs else [args])
         result_type = step.result_type
-        call = self._call(name, "step", codec.digest(data), lambda output: codec.decode(output or b"", result_type))
+        typed: Decode = decode or (lambda output: codec.decode(output or b"", result_type))
+        call = self._call(name, kind, codec.digest(data), typed)
         call.step, call.args, call.kwargs, call.input = step, args, dict(kwargs), data
         if not self._recorded(call):
             self._starting.append(call)
         return call.future
+
+    def _call_elsewhere(
+        self, step: StepDefinition[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> asyncio.Future[Any]:
+        """Have a step run by the workers of its queue."""
+        work = remote_steps.job(step, name, args, kwargs)
+        return self.wait(
+            "child",
+            name,
+            identity=work,
+            prepare=remote_steps.child_of(work, step.queue or ""),
+            decode=partial(remote_steps.outcome_of, result_type=step.result_type),
+        )
 
     def wait(
         self,
@@ -163,6 +199,7 @@ class RunDriver:
         timeout: Duration | None = None,
         due_at: datetime | None = None,
         subject: str = "",
+        match: bytes = b"",
         detail: dict[str, Any] | None = None,
         prepare: Callable[[WaitTicket], Sequence[Model]] | None = None,
         reopen: bool = False,
@@ -178,12 +215,16 @@ class RunDriver:
             return call.future
         known = self._open.get(call.key)
         if known is not None and known[0] != call.args_hash:
-            if not reopen or call.key in self._arrived:
+            if not reopen:
                 self._attend(
-                    NeedsAttention(f"the {kind} {name!r} that this run waits for was opened with other content "
-                                   "than the code asks for now")
+                    NeedsAttention(
+                        f"the {kind} {name!r} that this run waits for was opened with other content "
+                        "than the code asks for now"
+                    )
                 )
                 return call.future
+            # An answer that arrived was given to the old question: it is void.
+            self._arrived.pop(call.key, None)
             self._dropping.append(call.key)
             del self._open[call.key]
             known = None
@@ -192,7 +233,7 @@ class RunDriver:
             due = due_at if due_at is not None else (now + parse(timeout) if timeout is not None else None)
             call.since, call.prepare = now, prepare
             call.opening = OpenWait(
-                *call.key, kind, call.args_hash, now, due, subject=subject, detail=detail or {}
+                *call.key, kind, call.args_hash, now, due, subject=subject, match=match, detail=detail or {}
             )
             self._starting.append(call)
         return call.future
@@ -212,6 +253,25 @@ class RunDriver:
             self._arrived.pop(call.key, None)
             now = clock.now()
             self._record(_Entry(call, StepStatus.CANCELLED, None, None, now), since=call.since or now, drop=open_wait)
+
+    def patched(self, id: str) -> bool:
+        """Whether this run takes the new path of a change: yes when it had not come past this point yet."""
+        if id not in self._patches:
+            marker: Key = (f"patch:{id}", 1)
+            self._patches[id] = self._replay.take(marker)
+            if not self._patches[id] and not self.replaying:
+                self._patches[id] = True
+                now = clock.now()
+                call = self._call(marker[0], "patch", b"", lambda _: None)
+                self._calls.pop(call.key)
+                self._record(_Entry(call, StepStatus.COMPLETED, None, None, now), since=now)
+        return self._patches[id]
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the body is still where it was before: something recorded or waited for lies ahead."""
+        ahead = {*self._open, *self._attempts} - self._reached
+        return self._replay.unfinished or bool(ahead)
 
     def uuid(self) -> UUID:
         """A unique id, the same on replay."""
@@ -233,6 +293,7 @@ class RunDriver:
         call = Call((name, occurrence), kind, args_hash, future, decode)
         future.call, future.host = call, self
         self._calls[call.key] = call
+        self._reached.add(call.key)
         return call
 
     def _recorded(self, call: Call) -> bool:
@@ -302,7 +363,9 @@ class RunDriver:
             try:
                 call.future.set_result(call.decode(output))
             except ValidationError as wrong:
-                self._attend(NeedsAttention(f"the recorded outcome of {call.key[0]!r} no longer fits its type: {wrong}"))
+                self._attend(
+                    NeedsAttention(f"the recorded outcome of {call.key[0]!r} no longer fits its type: {wrong}")
+                )
             except NeedsAttention as attention:
                 self._attend(attention)
             except Exception as raised:  # a wait's decode raises what the verb promises, such as WaitTimeout
@@ -436,6 +499,34 @@ class RunDriver:
             self._opening.append(call)
         self.pump()
 
+    def reserve(self, call: Call, output: bytes, started_at: datetime) -> Reservation:
+        """Number the outcome of an atomic step that is about to commit in its own transaction. Raises Fenced."""
+        if self.over or call.key not in self._calls:
+            raise Fenced
+        entry = _Entry(call, StepStatus.COMPLETED, output, None, clock.now())
+        row = self._number(entry, started_at)
+        self._outbox.append(entry)
+        return Reservation(self._write(checkpoints=(row,)), entry)
+
+    def settle(self, reservation: Reservation) -> None:
+        """An atomic step's own transaction committed: its outcome may be delivered."""
+        self._steps_running -= 1
+        reservation.entry.call.task = None
+        reservation.entry.committed = True
+        self.pump()
+
+    def release(self, reservation: Reservation) -> None:
+        """An atomic step's own transaction was rolled back: its number stays unused."""
+        self._outbox.remove(reservation.entry)
+
+    def run_again(self, call: Call) -> None:
+        """A step was cut off by the engine's side, not by its own failure: run it again."""
+        self._steps_running -= 1
+        call.task = None
+        if call.key in self._calls and not self.over:
+            self._start_step(call)
+        self.pump()
+
     # -- outcomes on their way to the body -----------------------------------------------------------------------
 
     def _record(self, entry: _Entry, *, since: datetime, drop: Sequence[Key] = (), now: bool = False) -> None:
@@ -443,9 +534,17 @@ class RunDriver:
 
         With `now` it is delivered before the commit: only for what is durable elsewhere, when nothing is ahead of it.
         """
+        row = self._number(entry, since)
+        entry.committed = now
+        self._outbox.append(entry)
+        self.executor.store.submit(
+            self._write(checkpoints=(row,), drop=drop), lambda outcome: self._committed(entry, outcome)
+        )
+
+    def _number(self, entry: _Entry, since: datetime) -> CheckpointRow:
         self._seq += 1
         call = entry.call
-        row = CheckpointRow(
+        return CheckpointRow(
             *call.key,
             self._seq,
             call.kind,
@@ -457,11 +556,6 @@ class RunDriver:
             max(1, call.attempt),
             since,
             entry.ended_at,
-        )
-        entry.committed = now
-        self._outbox.append(entry)
-        self.executor.store.submit(
-            self._write(checkpoints=(row,), drop=drop), lambda outcome: self._committed(entry, outcome)
         )
 
     def _committed(self, entry: _Entry, outcome: Outcome) -> None:
@@ -573,7 +667,12 @@ class RunDriver:
     def _finish(self, main: asyncio.Task[Any]) -> None:
         try:
             error = asyncio.CancelledError() if main.cancelled() else main.exception()
-            if error is None:
+            if isinstance(error, ContinueAsNew):
+                self._replay.refuse_unreached("continued as new")
+                data = codec.encode(error.input)
+                codec.decode(data, self._definition.input_type)
+                end = End(RunStatus.QUEUED, new_input=data)
+            elif error is None:
                 end = End(RunStatus.COMPLETED, output=codec.encode(main.result()))
                 self._replay.refuse_unreached("returned")
             else:

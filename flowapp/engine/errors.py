@@ -111,3 +111,11 @@ class ReplayDiverged(NeedsAttention):
 
 class Fenced(FlowappError):
     """Another worker owns the run, or it was cancelled: this one writes nothing more."""
+
+
+class ContinueAsNew(BaseException):
+    """Ends a body so that its run begins again with a new input; not an Exception, so that bodies do not catch it."""
+
+    def __init__(self, input: Any) -> None:
+        self.input = input
+        super().__init__()

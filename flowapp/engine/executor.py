@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import Model
 from django.utils.module_loading import import_string
 
 from flowapp.tenancy.scope import scoped
 
-from . import clock, codec
+from . import clock, codec, store
 from .calls import Call, WaitTicket
-from .driver import RunDriver
-from .errors import StepTimeout
+from .driver import Reservation, RunDriver
+from .errors import Fenced, StepTimeout
 from .registry import AttemptInfo, current_attempt
 from .store import AttemptRow, Claimed, Outcome, Write
 
@@ -107,10 +108,15 @@ class Executor:
             if call.step.at_most_once:
                 await self._announce(driver, call, started_at)
             name, occurrence = call.key
-            current_attempt.set(AttemptInfo(f"{driver.run.id}:{name}:{occurrence}", call.attempt))
+            current_attempt.set(AttemptInfo(f"{_life(driver)}:{name}:{occurrence}", call.attempt))
             with scoped(driver.run.workspace_id):
+                if call.step.atomic:
+                    await self._invoke_atomic(driver, call, started_at)
+                    return
                 value = await self._invoke(call)
             output = codec.encode(value)
+        except Fenced:
+            driver.abandon()
         except asyncio.CancelledError:
             driver.step_dropped()
             raise
@@ -137,6 +143,46 @@ class Executor:
             if limit.expired():
                 raise StepTimeout(f"step {step.name!r} took longer than its timeout of {step.timeout:g} s") from error
             raise
+
+    async def _invoke_atomic(self, driver: RunDriver, call: Call, started_at: datetime) -> None:
+        """Call the user's function and store its checkpoint in one transaction."""
+        step = call.step
+        assert step is not None
+        reservations: list[Reservation] = []
+
+        def work() -> Write:
+            output = codec.encode(step.fn(*call.args, **call.kwargs))
+            reserved = asyncio.run_coroutine_threadsafe(self._reserve(driver, call, output, started_at), self.loop)
+            reservations.append(reserved.result())
+            return reservations[0].write
+
+        try:
+            await self.run_sync(partial(_in_context(), store.commit_atomic, work))
+        except (OperationalError, InterfaceError):
+            if not reservations:
+                raise  # the user's own statement failed: an ordinary failure
+            if await self._exists(reservations[0].write):
+                driver.settle(reservations[0])
+            else:
+                driver.release(reservations[0])
+                driver.run_again(call)
+        except Exception:
+            if reservations:
+                driver.release(reservations[0])
+            raise
+        else:
+            driver.settle(reservations[0])
+
+    async def _reserve(self, driver: RunDriver, call: Call, output: bytes, started_at: datetime) -> Reservation:
+        return driver.reserve(call, output, started_at)
+
+    async def _exists(self, write: Write) -> bool:
+        """Whether a commit whose answer was lost took place; asks until the database answers."""
+        while True:
+            try:
+                return await self.run_sync(partial(store.exists, write))
+            except (OperationalError, InterfaceError):
+                await asyncio.sleep(0.5)
 
     async def _announce(self, driver: RunDriver, call: Call, started_at: datetime) -> None:
         """Commit that an at-most-once step begins, before it does."""
@@ -168,6 +214,11 @@ class Executor:
         driver.prepared(call, rows)
 
 
+def _life(driver: RunDriver) -> str:
+    """The run, told apart from its earlier lives when it continued as new."""
+    return f"{driver.run.id}.{driver.run.generation}" if driver.run.generation else str(driver.run.id)
+
+
 def _in_context() -> Callable[..., Any]:
     """Carries the scope and the step's own facts into another thread."""
     return contextvars.copy_context().run
@@ -176,5 +227,3 @@ def _in_context() -> Callable[..., Any]:
 @lru_cache(maxsize=1)
 def _context_class() -> Any:
     return import_string(settings.FLOWAPP_CONTEXT)
-
-

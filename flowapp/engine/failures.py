@@ -67,5 +67,7 @@ def _plain(value: Any) -> Any:
 def _frames(error: BaseException) -> list[str]:
     """The frames of the user's code, outermost first; the engine's own are of no use to its reader."""
     frames = traceback.extract_tb(error.__traceback__)
-    users = [frame for frame in frames if "/flowapp/engine/" not in frame.filename and "/asyncio/" not in frame.filename]
+    users = [
+        frame for frame in frames if "/flowapp/engine/" not in frame.filename and "/asyncio/" not in frame.filename
+    ]
     return [f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line or ''}" for frame in users[-FRAMES:]]

@@ -4,13 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.actors import SYSTEM, Actor
 
 if TYPE_CHECKING:
     from .queries import RunDetail, StepRow, WaitRow
+
+
+class RunVerbs(Protocol):
+    """The engine's verbs on runs (runs.py, which returns handles and so cannot be imported here)."""
+
+    def signal(self, run_id: UUID, name: str, data: Any = None, *, by: Actor) -> Run: ...
+    def cancel(self, run_id: UUID, *, by: Actor, reason: str = "") -> Run: ...
+    def pause(self, run_id: UUID, *, by: Actor) -> Run: ...
+    def resume(self, run_id: UUID, *, by: Actor) -> Run: ...
+    def retry(self, run_id: UUID, *, by: Actor) -> Run: ...
+    def fork(self, run_id: UUID, from_step: str, *, by: Actor) -> Run: ...
+
+
+_bound: RunVerbs | None = None
+
+
+def bind(verbs: RunVerbs) -> None:
+    """Give handles their verbs; called once, when Django is ready."""
+    global _bound
+    _bound = verbs
+
+
+def _verbs() -> RunVerbs:
+    assert _bound is not None, "set up Django first"
+    return _bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +88,24 @@ class Run:
 
     def signal(self, name: str, data: Any = None) -> None:
         """Send a named message. Raises IllegalState when the run has ended."""
-        from . import runs
-
-        runs.signal(self.id, name, data, by=SYSTEM)
+        _verbs().signal(self.id, name, data, by=SYSTEM)
 
     def cancel(self, reason: str = "") -> None:
         """End the run, its children and its open prompts."""
-        from . import runs
-
-        runs.cancel(self.id, by=SYSTEM, reason=reason)
+        _verbs().cancel(self.id, by=SYSTEM, reason=reason)
 
     def pause(self) -> None:
         """Hold the run."""
-        from . import runs
-
-        runs.pause(self.id, by=SYSTEM)
+        _verbs().pause(self.id, by=SYSTEM)
 
     def resume(self) -> None:
         """Let a paused run go on."""
-        from . import runs
-
-        runs.resume(self.id, by=SYSTEM)
+        _verbs().resume(self.id, by=SYSTEM)
 
     def retry(self) -> None:
         """Run again what failed."""
-        from . import runs
-
-        runs.retry(self.id, by=SYSTEM)
+        _verbs().retry(self.id, by=SYSTEM)
 
     def fork(self, from_step: str) -> Run:
         """A new run that reuses what came before a step."""
-        from . import runs
-
-        return runs.fork(self.id, from_step, by=SYSTEM)
+        return _verbs().fork(self.id, from_step, by=SYSTEM)

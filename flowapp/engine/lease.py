@@ -25,7 +25,12 @@ class Lease:
     """Keeps this process registered; calls `lost` when the lease ran out, and then registers anew under a new id."""
 
     def __init__(
-        self, kind: str, queues: Sequence[str], concurrency: int, lost: Callable[[], None], seconds: float = LEASE_SECONDS
+        self,
+        kind: str,
+        queues: Sequence[str],
+        concurrency: int,
+        lost: Callable[[], None],
+        seconds: float = LEASE_SECONDS,
     ) -> None:
         self._facts = {"kind": kind, "queues": list(queues), "concurrency": concurrency}
         self._lost = lost

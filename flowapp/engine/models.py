@@ -52,6 +52,7 @@ class Run(ScopedModel):
     error = models.JSONField(null=True)
     requester = models.JSONField(null=True)
     search = models.JSONField(default=dict)
+    generation = models.IntegerField(default=0, help_text="How often the run continued as new.")
     parent_id = models.UUIDField(null=True)
     parent_wait = models.CharField(max_length=220, default="", blank=True)
     idempotency_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - null is "none given"
@@ -119,6 +120,8 @@ class Wait(OfRun):
     pk = models.CompositePrimaryKey("run_id", "name", "occurrence")
     kind = models.CharField(max_length=20)
     subject = models.CharField(max_length=200, default="", blank=True)
+    match = models.BinaryField(default=b"", blank=True, help_text="What a matching event must carry; empty: anything.")
+    looked = models.BooleanField(default=True, help_text="Whether events that came before were looked at.")
     args_hash = models.BinaryField()
     detail = models.JSONField(default=dict)
     since = models.DateTimeField()
@@ -130,7 +133,15 @@ class Wait(OfRun):
     class Meta(OfRun.Meta):
         indexes = (
             models.Index(F("due_at"), condition=Q(arrival__isnull=True, due_at__isnull=False), name="wait_due"),
-            models.Index(F("kind"), F("subject"), condition=Q(arrival__isnull=True), name="wait_subject"),
+            models.Index(
+                F("workspace"),
+                F("kind"),
+                F("subject"),
+                F("match"),
+                condition=Q(arrival__isnull=True),
+                name="wait_subject",
+            ),
+            models.Index(F("since"), condition=Q(looked=False), name="wait_to_look"),
         )
 
 
@@ -150,6 +161,80 @@ class Signal(ScopedModel):
 
     class Meta(ScopedModel.Meta):
         indexes = (models.Index(F("run_id"), F("name"), F("id"), name="signal_fifo"),)
+
+
+class Event(ScopedModel):
+    """A named fact published to the workspace. `looked` turns true once the waits and triggers it meets were told."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=200)
+    data = models.BinaryField()
+    external_id = models.CharField(max_length=200, null=True)  # noqa: DJ001 - null is "none given"
+    request_hash = models.BinaryField()
+    sender = models.JSONField()
+    created_at = models.DateTimeField()
+    looked = models.BooleanField(default=False)
+
+    class Meta(ScopedModel.Meta):
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "external_id"], condition=Q(external_id__isnull=False), name="event_once"
+            ),
+        )
+        indexes = (
+            models.Index(F("workspace"), F("name"), F("id"), name="event_by_name"),
+            models.Index(F("id"), condition=Q(looked=False), name="event_to_look"),
+        )
+
+
+class EventKey(ScopedModel):
+    """One (path, value) of an event's data, by which a wait's equality finds it."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    pk = models.CompositePrimaryKey("match", "event_id")
+    match = models.BinaryField()
+    event_id = models.UUIDField()
+
+
+class EventTaken(ScopedModel):
+    """An event that a run's wait took; the same run takes it no second time."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    pk = models.CompositePrimaryKey("run_id", "event_id")
+    run_id = models.UUIDField()
+    event_id = models.UUIDField()
+
+
+class Lock(ScopedModel):
+    """A durable lock that a run holds."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "key")
+    key = models.CharField(max_length=200)
+    run_id = models.UUIDField(db_index=True)
+    since = models.DateTimeField()
+
+
+class Schedule(ScopedModel):
+    """A cron trigger of a workflow in a workspace; a slot becomes a run exactly once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workflow = models.CharField(max_length=200)
+    expression = models.CharField(max_length=100)
+    zone = models.CharField(max_length=60, default="UTC")
+    next_at = models.DateTimeField(db_index=True)
+    enabled = models.BooleanField(default=True)
+
+    class Meta(ScopedModel.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "workflow", "expression", "zone"], name="schedule_once"),
+        )
 
 
 class Timer(ScopedModel):
@@ -180,5 +265,3 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"
-
-

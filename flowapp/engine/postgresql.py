@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+from weakref import WeakSet
 
 import psycopg
 from django.db import connection
@@ -37,6 +38,13 @@ _INSERT_IF_OWNED = f"""
         SELECT {_VALUES} FROM {_ROWS} JOIN owned ON owned.id = row.run_id
     )
     SELECT id FROM owned"""
+# The same for one checkpoint: binding fifteen arrays would cost more than the statement.
+_INSERT_ONE_IF_OWNED = f"""
+    WITH owned AS (
+        SELECT id, workspace_id, fence FROM engine_run WHERE id = %b AND fence = %b FOR NO KEY UPDATE
+    )
+    INSERT INTO engine_checkpoint ({_COLUMNS})
+    SELECT id, workspace_id, fence, %b, %b, %b, %b, %b, %b, %b, %b, %b::jsonb, %b, %b, %b FROM owned"""
 # The caller holds the runs' locks already.
 _INSERT = f"INSERT INTO engine_checkpoint ({_COLUMNS}) SELECT {_VALUES} FROM {_ROWS}"
 
@@ -52,10 +60,38 @@ _CLAIM = """
 
 def insert_checkpoints_if_owned(batch: Sequence[Write]) -> set[UUID]:
     """Insert in one statement and one round trip what its runs' fences still allow; returns the runs still owned."""
+    if len(batch) == 1 and len(batch[0].checkpoints) == 1:
+        return _insert_one(batch[0])
     held = {write.run_id: write.fence for write in batch}
     with _cursor() as cursor:
         cursor.execute(_INSERT_IF_OWNED, [list(held), list(held.values()), *_arrays(batch)])
         return {row[0] for row in cursor.fetchall()}
+
+
+def _insert_one(write: Write) -> set[UUID]:
+    row = write.checkpoints[0]
+    error = None if row.error is None else json.dumps(row.error)
+    with _cursor() as cursor:
+        cursor.execute(
+            _INSERT_ONE_IF_OWNED,
+            [
+                write.run_id,
+                write.fence,
+                row.name,
+                row.occurrence,
+                row.seq,
+                row.kind,
+                row.status,
+                row.args_hash,
+                row.input,
+                row.output,
+                error,
+                row.attempts,
+                row.started_at,
+                row.ended_at,
+            ],
+        )
+        return {write.run_id} if cursor.rowcount else set()
 
 
 def insert_checkpoints(batch: Sequence[Write]) -> None:
@@ -100,6 +136,14 @@ def _arrays(batch: Sequence[Write]) -> list[list[Any]]:
 
 
 def _cursor() -> psycopg.Cursor[Any]:
-    """A server-side-binding cursor on the store's connection: statements are prepared, parameters may be binary."""
+    """A server-side-binding cursor on this thread's connection: statements are prepared, parameters may be binary."""
     connection.ensure_connection()
-    return psycopg.Cursor(connection.connection)
+    raw = connection.connection
+    if raw not in _tuned:
+        # Planning a prepared statement anew each time costs as much as running it.
+        raw.execute("SET plan_cache_mode = force_generic_plan")
+        _tuned.add(raw)
+    return psycopg.Cursor(raw)
+
+
+_tuned: WeakSet[psycopg.Connection[Any]] = WeakSet()

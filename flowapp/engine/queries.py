@@ -54,6 +54,7 @@ class StepRow:
     error: dict[str, Any] | None = None
     frames: list[str] = field(default_factory=list)
     tries: list[AttemptRow] = field(default_factory=list)
+    seq: int | None = None  # its place in the order of outcomes, once it has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ def _recorded_row(row: Checkpoint, tries: _Tries) -> StepRow:
         error=failures.public(row.error),
         frames=(row.error or {}).get("frames", []),
         tries=tries.pop((row.name, row.occurrence), []),
+        seq=row.seq,
     )
 
 
@@ -260,7 +262,7 @@ def _wait_row(wait: Wait) -> WaitRow:
     return WaitRow(wait.kind, wait.name, wait.occurrence, wait.since, wait.due_at, wait.detail)
 
 
-def _shown(stored: bytes | None) -> Any:
+def _shown(stored: codec.Stored | None) -> Any:
     return None if stored is None or len(stored) > SHOWN_BYTES else codec.plain(stored)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast, overload
@@ -13,9 +13,13 @@ from .codec import adapter
 from .durations import Duration, seconds
 from .errors import AlreadyRegistered, BadDefinition, NotInWorkflow, UnknownWorkflow
 from .retry import ONCE, Retry
+from .triggers import Cron, Event
 
 if TYPE_CHECKING:
     from asyncio import Future
+
+
+NO_INPUT: Any = None  # the default of workflows that take none
 
 
 class Runtime(Protocol):
@@ -115,7 +119,7 @@ class _StepDecorator:
         queue: str | None = None,
     ) -> _ConfiguredStep: ...
 
-    def __call__(self, fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc] - mypy cannot see **options
         if fn is not None:
             return define_step(fn)
         return lambda function: define_step(function, **options)
@@ -160,12 +164,13 @@ class WorkflowDefinition[I, O]:
     takes_input: bool
     doc: str = ""
     search: Mapping[str, str] = field(default_factory=dict)
+    triggers: tuple[Event | Cron, ...] = ()
 
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of the input."""
         return adapter(self.input_type).json_schema() if self.takes_input else {"type": "null"}
 
-    def start(self, input: I = cast(Any, None), *, idempotency_key: str | None = None) -> Any:
+    def start(self, input: I = NO_INPUT, *, idempotency_key: str | None = None) -> Any:
         """Start a run within the caller's transaction and workspace; returns a Run. See flowapp.engine.runs.start."""
         if _verbs is None:
             raise NotInWorkflow("set up Django before starting a workflow (django.setup())")
@@ -186,7 +191,7 @@ _workflows: dict[tuple[str, int], WorkflowDefinition[Any, Any]] = {}
 
 def bind(verbs: Verbs) -> None:
     """Give definitions their verbs; called once, when Django is ready."""
-    global _verbs  # noqa: PLW0603 - the one upward seam of a module that may not import Django
+    global _verbs
     _verbs = verbs
 
 
@@ -198,12 +203,16 @@ class _WorkflowDecorator(Protocol):
 
 
 def workflow(
-    *, name: str | None = None, version: int = 1, search: Mapping[str, str] | None = None
+    *,
+    name: str | None = None,
+    version: int = 1,
+    search: Mapping[str, str] | None = None,
+    triggers: Sequence[Event | Cron] = (),
 ) -> _WorkflowDecorator:
     """Register an async function as a workflow. Raises BadDefinition or AlreadyRegistered at import."""
 
     def decorate(fn: Callable[..., Awaitable[Any]]) -> WorkflowDefinition[Any, Any]:
-        definition = _define(fn, name or fn.__name__.replace("_", "-"), version, search or {})
+        definition = _define(fn, name or fn.__name__.replace("_", "-"), version, search or {}, tuple(triggers))
         known = _workflows.get((definition.name, version))
         if known is not None and _place(known.fn) != _place(fn):
             raise AlreadyRegistered(
@@ -221,6 +230,11 @@ def all() -> list[WorkflowDefinition[Any, Any]]:
     return [_workflows[key] for key in sorted(_workflows)]
 
 
+def newest() -> list[WorkflowDefinition[Any, Any]]:
+    """The newest version of every workflow, by name: the one that triggers start."""
+    return list({definition.name: definition for definition in all()}.values())
+
+
 def find(name: str, version: int | None = None) -> WorkflowDefinition[Any, Any]:
     """The workflow of this name; the newest version unless one is given. Raises UnknownWorkflow."""
     if version is None:
@@ -235,7 +249,11 @@ def find(name: str, version: int | None = None) -> WorkflowDefinition[Any, Any]:
 
 
 def _define(
-    fn: Callable[..., Awaitable[Any]], name: str, version: int, search: Mapping[str, str]
+    fn: Callable[..., Awaitable[Any]],
+    name: str,
+    version: int,
+    search: Mapping[str, str],
+    triggers: tuple[Event | Cron, ...],
 ) -> WorkflowDefinition[Any, Any]:
     if not inspect.iscoroutinefunction(fn):
         raise BadDefinition(f"workflow {name!r} must be an async function")
@@ -254,6 +272,7 @@ def _define(
         takes_input=len(parameters) == 2,
         doc=inspect.getdoc(fn) or "",
         search=search,
+        triggers=triggers,
     )
 
 

@@ -53,6 +53,16 @@ class Replay[R: Record]:
         heapq.heappush(self._called, (record.seq, key))
         return True
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether something recorded has not reached the body yet."""
+        return bool(self._records)
+
+    def take(self, key: Key) -> bool:
+        """Consume a record that is its own outcome (a marker); False when it is not recorded."""
+        record = self._waiting.pop(key, None)
+        return self._records.pop(key, None) is not None and record is not None
+
     def next(self) -> R | None:
         """The next outcome to feed back, or None when the body has made no further recorded call."""
         if not self._called:

@@ -5,12 +5,10 @@ Each joins the caller's transaction or makes its own, takes the workspace in sco
 
 from __future__ import annotations
 
-
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-
 from pydantic import ValidationError
 
 from flowapp import audit
@@ -27,7 +25,6 @@ from .registry import WorkflowDefinition
 from .states import TERMINAL, RunStatus, StepStatus, allows
 
 
-@transaction.atomic
 def start(
     workflow: str,
     input: Any = None,
@@ -49,18 +46,17 @@ def start_run(
     definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor, idempotency_key: str | None = None
 ) -> RunHandle:
     """Start a run of a registered definition; see `start`."""
-    data = _validated(definition, input)
-    request_hash = codec.digest(data)
+    run = new_run(definition, input, by=by, idempotency_key=idempotency_key)
     if idempotency_key is not None:
-        known = _known(definition.name, idempotency_key, request_hash)
+        known = _known(run)
         if known is not None:
             return known
-    run = _new_run(definition, data, by, idempotency_key, request_hash)
     try:
-        with transaction.atomic():
+        # Only a key can collide; without one a savepoint would be two round trips for nothing.
+        with transaction.atomic(savepoint=idempotency_key is not None):
             run.save(force_insert=True)
     except IntegrityError:
-        known = _known(definition.name, idempotency_key, request_hash)  # another start with this key was faster
+        known = _known(run)  # another start with this key was faster
         if known is None:
             raise
         return known
@@ -68,6 +64,28 @@ def start_run(
     signals.ring(run.queue)
     signals.tell(run.workspace_id, "run", str(run.id))
     return RunHandle(run.id)
+
+
+def new_run(
+    definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor, idempotency_key: str | None = None
+) -> Run:
+    """An unsaved run, queued, of the workspace in scope. Raises InvalidInput."""
+    data = _validated(definition, input)
+    now = clock.now()
+    return Run(
+        id=uuid7(),
+        workspace_id=current(),
+        workflow=definition.name,
+        version=definition.version,
+        status=RunStatus.QUEUED,
+        vtime=_virtual_time(current()),
+        input=codec.pack(data),
+        requester=by.as_json(),
+        idempotency_key=idempotency_key,
+        request_hash=codec.digest(data),
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _validated(definition: WorkflowDefinition[Any, Any], input: Any) -> bytes:
@@ -85,44 +103,21 @@ def _validated(definition: WorkflowDefinition[Any, Any], input: Any) -> bytes:
     return codec.to_bytes(value)
 
 
-def _new_run(
-    definition: WorkflowDefinition[Any, Any],
-    data: bytes,
-    by: Actor,
-    idempotency_key: str | None,
-    request_hash: bytes,
-) -> Run:
-    now = clock.now()
-    return Run(
-        id=uuid7(),
-        workspace_id=current(),
-        workflow=definition.name,
-        version=definition.version,
-        status=RunStatus.QUEUED,
-        vtime=_virtual_time(current()),
-        input=codec.pack(data),
-        requester=by.as_json(),
-        idempotency_key=idempotency_key,
-        request_hash=request_hash,
-        created_at=now,
-        updated_at=now,
-    )
-
-
 def _virtual_time(workspace_id: UUID) -> int:
     place = Workspace.objects.filter(pk=workspace_id).annotate(at=store.virtual_time(workspace_id))
     return int(place.values_list("at", flat=True).get())
 
 
-def _known(workflow: str, key: str | None, request_hash: bytes) -> RunHandle | None:
-    run = Run.objects.filter(workflow=workflow, idempotency_key=key).only("id", "request_hash").first()
-    if run is None:
+def _known(run: Run) -> RunHandle | None:
+    key = run.idempotency_key
+    known = Run.objects.filter(workflow=run.workflow, idempotency_key=key).only("id", "request_hash").first()
+    if known is None:
         return None
-    if bytes(run.request_hash or b"") != request_hash:
+    if bytes(known.request_hash or b"") != run.request_hash:
         raise IdempotencyConflict(
-            f"the idempotency key {key!r} was used before with other input (run {run.id}); use a new key"
+            f"the idempotency key {key!r} was used before with other input (run {known.id}); use a new key"
         )
-    return RunHandle(run.id)
+    return RunHandle(known.id)
 
 
 def lock(run_id: UUID) -> Run:
@@ -254,7 +249,7 @@ def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
         raise IllegalState(f"run {run_id} has no recorded step {from_step!r} to fork from")
     original = Run.objects.get(pk=run_id)
     definition = registry.find(run.workflow, run.version)
-    fork_ = _new_run(definition, codec.unpack(original.input), by, None, b"")
+    fork_ = new_run(definition, codec.plain(original.input), by=by)
     fork_.fence = 1  # it has a history, which its first claim has to load
     fork_.save(force_insert=True)
     kept = list(Checkpoint.objects.filter(run_id=run_id, seq__lt=at.seq))

@@ -8,7 +8,7 @@ is recognised and counts as success.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -73,6 +73,7 @@ class OpenWait:
     since: datetime
     due_at: datetime | None = None
     subject: str = ""
+    match: bytes = b""
     detail: dict[str, Any] = field(default_factory=dict)
     also: Sequence[models.Model] = ()
 
@@ -84,6 +85,7 @@ class End:
     status: RunStatus
     output: bytes | None = None
     error: dict[str, Any] | None = None
+    new_input: bytes | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -106,9 +108,7 @@ class Write:
     @property
     def simple(self) -> bool:
         """Whether it is checkpoints alone, which PostgreSQL takes in one statement."""
-        return not (
-            self.attempts or self.drop or self.open or self.collect or self.suspend or self.requeue or self.end
-        )
+        return not (self.attempts or self.drop or self.open or self.collect or self.suspend or self.requeue or self.end)
 
 
 @dataclass(slots=True, frozen=True)
@@ -194,10 +194,8 @@ def _apply(batch: Sequence[Write]) -> list[Outcome]:
         _record_attempts(write)
         _drop_waits(write)
         _open_waits(write, runs[write.run_id])
-    outcomes: list[Outcome] = []
     owned = {id(write) for write in mine}
-    for write in batch:
-        outcomes.append(_finish(write, runs) if id(write) in owned else Fenced())
+    outcomes: list[Outcome] = [_finish(write, runs) if id(write) in owned else Fenced() for write in batch]
     for run_id, workspace_id in {write.run_id: write.workspace_id for write in mine}.items():
         signals.tell(workspace_id, "run", str(run_id))
     return outcomes
@@ -270,6 +268,8 @@ def _open_waits(write: Write, run: Run) -> None:
             occurrence=row.occurrence,
             kind=row.kind,
             subject=row.subject,
+            match=row.match,
+            looked=row.kind != "event",
             args_hash=row.args_hash,
             detail=row.detail,
             since=row.since,
@@ -292,7 +292,8 @@ def _finish(write: Write, runs: dict[UUID, Run]) -> Outcome:
     """Collect what arrived, then suspend or end when the write asks for it."""
     run = runs[write.run_id]
     if run.status != RunStatus.RUNNING:
-        return Written(suspended=write.suspend or write.requeue)  # an earlier commit of this very write was only thought lost
+        # An earlier commit of this very write was only thought lost.
+        return Written(suspended=write.suspend or write.requeue)
     if write.end is not None:
         _end(run, write.end, runs.get(write.parent_id) if write.parent_id else None)
         return DONE
@@ -317,7 +318,19 @@ def _release(run: Run, status: RunStatus) -> None:
     _update(run, status=status, worker_id=None, claims=0, updated_at=clock.now())
 
 
+def _continue_as_new(run: Run, new_input: bytes) -> None:
+    """Begin the same run again with a new input and an empty history; buffered signals stay."""
+    close_waits([run])
+    for table in (Checkpoint, Attempt):
+        table.unscoped.filter(run_id=run.id).delete()
+    _update(run, input=new_input, generation=run.generation + 1, started_at=None)
+    _release(run, RunStatus.WAITING)
+    wake(run)
+
+
 def _end(run: Run, end: End, parent: Run | None) -> None:
+    if end.new_input is not None:
+        return _continue_as_new(run, end.new_input)
     now = clock.now()
     _update(
         run,
@@ -343,7 +356,7 @@ def close_waits(runs: Sequence[Run]) -> None:
         return
     rows.delete()
     for run_id, workspace_id in ids.items():
-        open_ = [(kind, name, count) for owner, kind, name, count, arrival in gone if owner == run_id and arrival is None]
+        open_ = [(kind, name, count) for owner, kind, name, count, at in gone if owner == run_id and at is None]
         waits.closed(workspace_id, run_id, open_)
 
 
@@ -378,6 +391,25 @@ def _keys(keys: Iterable[Key]) -> Q:
     for name, occurrence in keys:
         condition |= Q(name=name, occurrence=occurrence)
     return condition
+
+
+def commit_atomic(work: Callable[[], Write]) -> None:
+    """Run `work` and the checkpoint it returns in one transaction, the fence compared last.
+
+    Raises Fenced, or whatever `work` raises; then nothing was done.
+    """
+    with transaction.atomic():
+        write = work()
+        run = lock([write.run_id]).get(write.run_id)
+        if run is None or run.fence != write.fence:
+            raise Fenced
+        _insert_checkpoints([write])
+    signals.announce(write.workspace_id, "run", str(write.run_id))
+
+
+def exists(write: Write) -> bool:
+    """Whether a write whose commit had an unknown outcome is there after all."""
+    return _applied_before(write)
 
 
 # -- arrivals and waking ---------------------------------------------------------------------------------------------
@@ -420,7 +452,8 @@ def collect(run_id: UUID) -> tuple[Arrival, ...]:
 
 
 def _arrival(row: Wait) -> Arrival:
-    assert row.outcome is not None and row.arrived_at is not None
+    assert row.outcome is not None
+    assert row.arrived_at is not None
     return Arrival(row.name, row.occurrence, bytes(row.outcome), row.arrived_at, row.since)
 
 
@@ -432,6 +465,11 @@ def expire_due_waits(run_id: UUID) -> int:
     return len(due)
 
 
+def stamp(wait: Wait, outcome: bytes) -> None:
+    """Mark an outcome as arrived without waking the run (locked by the caller, who is just opening the wait)."""
+    _stamp(wait, _last_arrival(wait.run_id) + 1, outcome)
+
+
 @waits.on_opened("signal")
 def take_signal(run: Run, wait: Wait) -> None:
     """Give a new wait the oldest buffered signal of its name (the run is locked by the caller)."""
@@ -439,7 +477,7 @@ def take_signal(run: Run, wait: Wait) -> None:
     if signal is not None:
         signal.taken_by = f"{wait.name}#{wait.occurrence}"
         signal.save(update_fields=["taken_by"])
-        _stamp(wait, _last_arrival(run.id) + 1, bytes(signal.data))
+        stamp(wait, bytes(signal.data))
 
 
 def _stamp(wait: Wait, arrival: int, outcome: bytes) -> None:
@@ -523,5 +561,3 @@ def read_output(run_id: UUID, key: Key) -> bytes:
     row = Checkpoint.unscoped.get(run_id=run_id, name=key[0], occurrence=key[1])
     assert row.output is not None
     return bytes(row.output)
-
-

@@ -23,6 +23,7 @@ logger = logging.getLogger("flowapp.engine")
 INTERVAL = 1.0  # seconds
 BATCH = 500
 POISON_CLAIMS = 3  # unclean ends in a row, without progress, after which a person must look
+GRACE = timedelta(seconds=2)  # what is younger is being looked at by who wrote it
 FORGET_WORKERS_AFTER = timedelta(hours=1)
 
 _chores: list[Callable[[], object]] = []

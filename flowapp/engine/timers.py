@@ -1,4 +1,4 @@
-"""Durable timers for the rooms above: `schedule` a moment, and the handler of its kind is called once, in a transaction."""
+"""Durable timers for the rooms above: `schedule` a moment, and its kind's handler is called, in a transaction."""
 
 from __future__ import annotations
 

@@ -1,20 +1,24 @@
-"""The engine's own ctx verbs: steps, sleeps, signals, and what must be the same on replay."""
+"""The engine's own ctx verbs: steps, sleeps, waits, children, locks, and what must be the same on replay."""
 
 from __future__ import annotations
 
 import logging
 from asyncio import Future
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, overload
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
 from uuid import UUID
 
-from . import codec
+from flowapp.tenancy.actors import SYSTEM
+
+from . import children, codec, expressions, fanout, locks, registry, runs
 from .durations import Duration, seconds
-from .errors import WaitTimeout
-from .registry import StepDefinition, define_step
+from .errors import ContinueAsNew, WaitTimeout
+from .handle import Run
+from .registry import NO_INPUT, StepDefinition, WorkflowDefinition, define_step, step
 from .retry import Retry
 
 if TYPE_CHECKING:
@@ -36,11 +40,8 @@ class EngineVerbs:
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger that knows the run and its workflow."""
-        run = self._runtime.run
-        return logging.LoggerAdapter(
-            logging.getLogger("flowapp.workflow"), {"run_id": str(run.id), "workflow": run.workflow}
-        )
+        """A logger that knows the run and its workflow, and stays silent while the body is replayed."""
+        return _RunLogger(self._runtime)
 
     @overload
     def step[*Ts, R](
@@ -65,10 +66,10 @@ class EngineVerbs:
         at_most_once: bool | None = None,
     ) -> Future[R]: ...
 
-    def step(
+    def step(  # type: ignore[misc] - mypy does not see that *Any takes *Ts
         self,
         name: str,
-        fn: Callable[..., Any],
+        fn: Any,
         *args: Any,
         retry: Retry | None = None,
         timeout: Duration | None = None,
@@ -115,7 +116,7 @@ class EngineVerbs:
                 value: T = codec.decode(outcome, type)
                 return value
             if default is not _MISSING:
-                return default  # type: ignore[no-any-return]
+                return default
             raise WaitTimeout(f"no signal {name!r} arrived within {timeout}")
 
         return self._runtime.wait(
@@ -134,7 +135,153 @@ class EngineVerbs:
         """A number in [0, 1), the same on replay."""
         return self._runtime.random.random()
 
+    def map[T, R](
+        self,
+        name: str,
+        fn: Callable[[T], Awaitable[R]] | Callable[[T], R],
+        items: Iterable[T],
+        *,
+        limit: int | None = None,
+        queue: str | None = None,
+        retry: Retry | None = None,
+        timeout: Duration | None = None,
+        on_error: Literal["raise", "collect"] = "raise",
+    ) -> Awaitable[list[R]]:
+        """Run a step for every item and keep each outcome; results come in the items' order.
+
+        `limit` bounds how many run at once; `queue` spreads them over the workers of that queue. With
+        `on_error="collect"` a failed item's place holds its exception.
+        """
+        call: Callable[[T], Future[Any]] = lambda item: self.step(  # noqa: E731
+            name, cast(Any, fn), item, retry=retry, timeout=timeout, queue=queue
+        )
+        return fanout.over_items(call, items, limit, on_error)
+
+    async def first(self, **branches: Awaitable[Any]) -> fanout.Winner[Any]:
+        """Wait for the branch that finishes first; the others are cancelled."""
+        return await fanout.first(branches)
+
+    def wait_for_event[T](
+        self, name: str, *, match: str | None = None, timeout: Duration | None = None, default: T | Any = _MISSING
+    ) -> Future[Any]:
+        """The next event of this name for which `match` (CEL over `event` and `input`) holds, as {id, name, data}.
+
+        Events since the run's start that this run has not taken count. Raises WaitTimeout without a default.
+        """
+        if match is not None:
+            expressions.compile(match)
+        input = expressions.plain(self._runtime.input)
+
+        def decode(outcome: bytes | None) -> Any:
+            if outcome is not None:
+                return codec.decode(outcome)
+            if default is not _MISSING:
+                return default
+            raise WaitTimeout(f"no event {name!r} arrived within {timeout}")
+
+        return self._runtime.wait(
+            "event",
+            f"event:{name}",
+            identity=[name, match],
+            subject=name,
+            match=(expressions.index_key(match, input) or b"") if match else b"",
+            detail={"match": match, "input": input} if match else {},
+            timeout=timeout,
+            decode=decode,
+        )
+
+    def send_event(self, name: str, data: Any = None) -> Future[None]:
+        """Publish an event, once."""
+        return self._runtime.call_step(_publish, f"send:{name}", (name, data), {}, kind="event")
+
+    def invoke[I, O](self, workflow: WorkflowDefinition[I, O], input: I = NO_INPUT) -> Future[O]:
+        """Run a child and wait for its output. Raises ChildFailed when it does not complete."""
+        return self._runtime.wait(
+            "child",
+            workflow.name,
+            identity=[workflow.name, input],
+            prepare=partial(children.open_child, definition=workflow, input=input),
+            decode=partial(children.child_outcome, output_type=workflow.output_type),
+        )
+
+    def start[I](self, workflow: WorkflowDefinition[I, Any], input: I = NO_INPUT) -> Future[Run]:
+        """Start a run that nobody waits for; returns its handle."""
+        return self._runtime.call_step(
+            _start_run,
+            f"start:{workflow.name}",
+            (workflow.name, workflow.version, input),
+            {},
+            kind="start",
+            decode=lambda output: Run(UUID(codec.decode(output or b""))),
+        )
+
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncIterator[None]:
+        """Hold a durable lock across runs of this workspace; the others wait in order."""
+        await self._runtime.wait("lock", f"lock:{key}", identity=key, subject=key, decode=lambda _: None)
+        try:
+            yield
+        finally:
+            await self._runtime.call_step(_release, f"unlock:{key}", (key, self.run_id), {}, kind="lock")
+
+    def stream(self, name: str) -> Stream:
+        """A durable output stream of this run, which readers can resume at any offset."""
+        return Stream(self._runtime, name)
+
+    def patched(self, id: str) -> bool:
+        """Whether to take the new path of a code change: false for runs that had already come past it."""
+        return self._runtime.patched(id)
+
+    def continue_as_new(self, input: Any = None) -> NoReturn:
+        """Begin this run again with a new input and an empty history: how endless loops stay small."""
+        raise ContinueAsNew(input)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The writing end of a run's output stream."""
+
+    _runtime: RunDriver
+    name: str
+
+    def write(self, chunk: Any) -> Future[None]:
+        """Append a chunk (any JSON data); awaiting it is optional, the order is kept."""
+        return self._runtime.call_step(_chunk, f"stream:{self.name}", (chunk,), {}, kind="stream")
+
+
+class _RunLogger(logging.LoggerAdapter[logging.Logger]):
+    """Logs what the body says once, not again on every replay."""
+
+    def __init__(self, runtime: RunDriver) -> None:
+        run = runtime.run
+        super().__init__(logging.getLogger("flowapp.workflow"), {"run_id": str(run.id), "workflow": run.workflow})
+        self._runtime = runtime
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
+        return not self._runtime.replaying and super().isEnabledFor(level)
+
 
 @lru_cache(maxsize=4096)
 def _plain_step(fn: Callable[..., Any]) -> StepDefinition[..., Any]:
     return define_step(fn)
+
+
+async def _append(chunk: Any) -> Any:
+    return chunk
+
+
+def _publish_event(name: str, data: Any) -> None:
+    from . import events
+
+    events.publish(name, data, by=SYSTEM, id=step.idempotency_key)
+
+
+def _start_unawaited(name: str, version: int, input: Any) -> str:
+    definition = registry.find(name, version)
+    return str(runs.start_run(definition, input, by=SYSTEM, idempotency_key=step.idempotency_key).id)
+
+
+_chunk = define_step(_append)
+_publish = define_step(_publish_event, atomic=True)
+_start_run = define_step(_start_unawaited, atomic=True)
+_release = define_step(locks.release, atomic=True)

@@ -53,9 +53,9 @@ def closed(workspace_id: UUID, run_id: UUID, waits: Sequence[tuple[str, str, int
             function(workspace_id, run_id, [f"{name}#{count}" for known, name, count in waits if known == kind])
 
 
-def pack_child(head: bytes, output: bytes | None) -> bytes:
+def pack_child(head: bytes, output: bytes | memoryview | None) -> bytes:
     """A child's end as a wait's outcome: a JSON head, then its stored output untouched."""
-    return len(head).to_bytes(4) + head + (output or b"")
+    return len(head).to_bytes(4) + head + bytes(output or b"")
 
 
 def unpack_child(outcome: bytes) -> tuple[dict[str, object], bytes]:

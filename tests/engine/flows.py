@@ -68,3 +68,19 @@ async def retrier(ctx: Context) -> str:
         return await flaky()
     except ValueError as error:
         return f"gave up: {error}"
+
+
+@step(atomic=True)
+def rename(slug: str, name: str) -> str:
+    from flowapp.tenancy.models import Workspace
+
+    CALLS.append("rename")
+    Workspace.objects.filter(slug=slug).update(name=name)
+    if name == "bad":
+        raise ValueError("bad name")
+    return name
+
+
+@workflow(name="renamer")
+async def renamer(ctx: Context, name: str) -> str:
+    return await rename("acme", name)

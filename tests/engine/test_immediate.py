@@ -61,3 +61,12 @@ def test_retries(dispatcher, times, output):
         clock.shift("30s")
         dispatcher.sweep()
     assert (run.status, run.output, run.error) == ("completed", output, None)
+
+
+def test_an_atomic_step_commits_with_its_checkpoint(dispatcher):
+    run = flows.renamer.start("Better")
+    assert (run.status, run.output, run.error) == ("completed", "Better", None)
+    assert Workspace.objects.get().name == "Better"
+    run = flows.renamer.start("bad")
+    assert (run.status, run.error["type"], run.error["step"]) == ("failed", "ValueError", "rename")
+    assert Workspace.objects.get().name == "Better"

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from django.db import Error, connection, connections
 
-from flowapp.engine import signals, store, sweep
-from flowapp.engine.executor import Executor
-from flowapp.engine.group_commit import GroupCommit
-from flowapp.engine.lease import Lease
-from flowapp.engine.store import Claimed
+from . import signals, store, sweep
+from .executor import Executor
+from .group_commit import GroupCommit
+from .lease import Lease
+from .store import Claimed
 
-logger = logging.getLogger("flowapp.dispatch")
+logger = logging.getLogger("flowapp.engine")
 
 
 class EngineProcess:
@@ -67,12 +67,15 @@ class EngineProcess:
         self.stopping.set()
         signals.nudged.disconnect(self._on_nudge)
         self._loop.call_soon_threadsafe(self._executor.abandon_all)
+        self._claims.submit(connections.close_all)
         self._claims.shutdown(wait=True)
         self._commits.stop()
         self._lease.stop()
         self._steps.shutdown(wait=False, cancel_futures=True)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._loop_thread.join(timeout=5)
+        if not self._loop_thread.is_alive():
+            self._loop.close()
 
     def _accept(self, claimed: Claimed, over: Future[None]) -> None:
         self._executor.accept(claimed, finished=lambda: over.set_result(None) if not over.done() else None)
@@ -110,7 +113,10 @@ class EngineProcess:
             sweep.sweep()
             held = set(self._executor.drivers)
             if held:
-                for run_id in {*sweep.nudged_runs(self._lease.worker_id), *sweep.lost_runs(self._lease.worker_id, held)}:
+                for run_id in {
+                    *sweep.nudged_runs(self._lease.worker_id),
+                    *sweep.lost_runs(self._lease.worker_id, held),
+                }:
                     self._on_nudge(None, run_id=run_id)
         except Error as error:
             logger.warning("the sweep did not reach the database: %s", error)

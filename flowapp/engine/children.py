@@ -1,0 +1,65 @@
+"""Child runs: awaited ones are waits whose outcome is the child's end; the child's row is born with the wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Model
+
+from flowapp.tenancy.actors import SYSTEM
+
+from . import clock, codec, runs, signals, timers, waits
+from .calls import WaitTicket
+from .errors import ChildFailed, InvalidInput, NeedsAttention
+from .models import Run, Wait
+from .registry import WorkflowDefinition
+from .states import RunStatus
+
+
+def open_child(
+    ticket: WaitTicket, definition: WorkflowDefinition[Any, Any], input: Any, queue: str | None = None
+) -> Sequence[Model]:
+    """The row of a child run, inserted in the transaction that opens its parent's wait."""
+    try:
+        child = runs.new_run(definition, input, by=ticket.requester or SYSTEM)
+    except InvalidInput as error:
+        raise NeedsAttention(f"child {definition.name!r} cannot be started: {error}") from error
+    child.id = ticket.row_id("child")
+    child.parent_id, child.parent_wait = ticket.run_id, ticket.key
+    if queue is not None:
+        child.queue = queue
+    return [child]
+
+
+@waits.on_opened("child")
+def _opened(run: Run, wait: Wait) -> None:
+    child = Run.unscoped.filter(parent_id=run.id, parent_wait=f"{wait.name}#{wait.occurrence}").only("queue").last()
+    if child is not None:
+        signals.ring(child.queue)
+
+
+@waits.on_closed("child")
+def _closed(workspace_id: UUID, run_id: UUID, keys: Sequence[str]) -> None:
+    """Cancel the children that nobody awaits any more; by a timer, as a child is never locked after its parent here."""
+    children = Run.unscoped.filter(parent_id=run_id, parent_wait__in=keys, ended_at__isnull=True)
+    for child_id in children.values_list("id", flat=True):
+        now = clock.now() - timedelta(seconds=1)
+        timers.timer("cancel-child", str(child_id), now, {}, workspace_id=workspace_id).save()
+
+
+@timers.on_timer("cancel-child")
+def _cancel(timer: timers.DueTimer) -> None:
+    runs.cancel(UUID(timer.key), by=SYSTEM, reason="its parent no longer waits for it")
+
+
+def child_outcome(outcome: bytes | None, output_type: Any) -> Any:
+    """The child's typed output. Raises ChildFailed when it did not complete."""
+    head, output = waits.unpack_child(outcome or b"")
+    if head["status"] == RunStatus.COMPLETED:
+        return codec.decode(output, output_type)
+    error: Any = head["error"] or {}
+    message = error.get("message", "it was cancelled")
+    raise ChildFailed(str(head["run_id"]), str(head["status"]), error.get("type", "Cancelled"), message)

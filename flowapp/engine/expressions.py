@@ -1,0 +1,132 @@
+"""CEL expressions: compiled once, refused early with the place of the mistake, evaluated with a budget.
+
+CEL is Google's Common Expression Language; the C++ evaluator bounds its own iterations, so no expression can hang.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+from pydantic_core import to_jsonable_python
+
+from .errors import BadDefinition
+
+VARIABLES = ("event", "input")
+MAX_KEYS = 64  # indexed values an event
+MAX_DEPTH = 6
+_EQUALITY = re.compile(
+    r"event\.data(?P<path>(?:\.\w+)+)\s*==\s*(?:input(?P<input>(?:\.\w+)+)|\"(?P<text>[^\"\\]*)\"|(?P<number>-?\d+))"
+)
+
+
+class ExpressionFailed(Exception):
+    """An expression could not be evaluated on this data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression."""
+
+    source: str
+    _compiled: Any
+
+    def evaluate(self, **variables: Any) -> Any:
+        """The value for these variables (plain data). Raises ExpressionFailed."""
+        try:
+            return self._compiled.eval(data={name: variables.get(name) for name in VARIABLES}).value()
+        except Exception as error:
+            raise ExpressionFailed(f"{self.source!r}: {error}") from None
+
+    def holds(self, **variables: Any) -> bool:
+        """Whether it is true for these variables; data that lacks what it asks for does not match."""
+        try:
+            return self.evaluate(**variables) is True
+        except ExpressionFailed:
+            return False
+
+
+@lru_cache(maxsize=2048)
+def compile(source: str) -> Expression:
+    """The expression over `event` and `input`. Raises BadDefinition with the place of the mistake."""
+    try:
+        return Expression(source, _environment().compile(source))
+    except Exception as error:
+        raise BadDefinition(f"the expression {source!r} does not compile: {error}") from None
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    return cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN))
+
+
+def plain(value: Any) -> Any:
+    """Data as CEL sees it: decimals are numbers, moments are text, models are maps."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump())
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    return to_jsonable_python(value)
+
+
+def index_key(source: str, input: Any) -> bytes | None:
+    """The (path, value) that every matching event must carry, from one equality of a conjunction; None without one."""
+    for part in source.split("&&"):
+        found = _EQUALITY.fullmatch(part.strip())
+        if found is None or "||" in source:
+            continue
+        value: Any = found["text"] if found["text"] is not None else None
+        if found["number"] is not None:
+            value = int(found["number"])
+        if found["input"] is not None:
+            value = _at(input, found["input"])
+        if isinstance(value, str | int | float):
+            return key(found["path"], value)
+    return None
+
+
+def keys(data: Any) -> list[bytes]:
+    """The (path, value) pairs of an event's data by which waits find it."""
+    found = []
+    for path, value in _leaves(data, "", 0):
+        found.append(key(path, value))
+        if len(found) >= MAX_KEYS:
+            break
+    return found
+
+
+def key(path: str, value: str | float) -> bytes:
+    """Sixteen bytes for a path and its value; 1 and 1.0 are the same, 1 and "1" are not."""
+    shown = repr(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else repr(value)
+    return hashlib.blake2b(f"{path}={shown}".encode(), digest_size=16).digest()
+
+
+def _leaves(data: Any, path: str, depth: int) -> Iterator[tuple[str, str | float]]:
+    if isinstance(data, Mapping) and depth < MAX_DEPTH:
+        for name, item in data.items():
+            yield from _leaves(item, f"{path}.{name}", depth + 1)
+    elif isinstance(data, str | int | float) and not (isinstance(data, str) and len(data) > 200):
+        yield path, data
+
+
+def _at(data: Any, path: str) -> Any:
+    for name in path.strip(".").split("."):
+        data = data.get(name) if isinstance(data, Mapping) else None
+    return data

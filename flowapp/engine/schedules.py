@@ -1,0 +1,73 @@
+"""Cron schedules: each workspace runs each cron trigger; a slot becomes a run once, however many sweepers look."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.models import Workspace
+from flowapp.tenancy.scope import scoped
+
+from . import clock, registry, runs, sweep
+from .errors import InvalidInput
+from .models import Schedule
+from .registry import WorkflowDefinition
+from .triggers import Cron
+
+logger = logging.getLogger("flowapp.engine")
+
+
+def crons() -> list[tuple[WorkflowDefinition[object, object], Cron]]:
+    """Every cron trigger of the newest workflows."""
+    return [
+        (definition, trigger)
+        for definition in registry.newest()
+        for trigger in definition.triggers
+        if isinstance(trigger, Cron)
+    ]
+
+
+def install() -> None:
+    """Give every workspace a row for every cron trigger, and remove rows whose trigger is gone from the code."""
+    wanted = {(definition.name, cron.expression, cron.tz): cron for definition, cron in crons()}
+    for workspace_id in Workspace.objects.values_list("id", flat=True):
+        with scoped(workspace_id):
+            known = {(row.workflow, row.expression, row.zone): row for row in Schedule.objects.all()}
+            for key, row in known.items():
+                if key not in wanted:
+                    row.delete()
+            now = clock.now()
+            Schedule.objects.bulk_create(
+                [
+                    Schedule(workflow=key[0], expression=key[1], zone=key[2], next_at=cron.next(now))
+                    for key, cron in wanted.items()
+                    if key not in known
+                ],
+                ignore_conflicts=True,
+            )
+
+
+@sweep.chore
+def start_due() -> None:
+    """Start a run for each slot that has come; slots missed while nothing ran are made up by one run."""
+    now = clock.now()
+    triggers = {(definition.name, cron.expression, cron.tz): (definition, cron) for definition, cron in crons()}
+    for schedule in Schedule.unscoped.filter(next_at__lte=now, enabled=True)[: sweep.BATCH]:
+        found = triggers.get((schedule.workflow, schedule.expression, schedule.zone))
+        if found is not None:
+            with scoped(schedule.workspace_id):
+                _start(schedule, *found, now)
+
+
+@transaction.atomic
+def _start(schedule: Schedule, definition: WorkflowDefinition[object, object], cron: Cron, now: datetime) -> None:
+    slot = schedule.next_at
+    moved = Schedule.objects.filter(pk=schedule.pk, next_at=slot).update(next_at=cron.next(now))
+    if moved:
+        try:
+            runs.start_run(definition, cron.input, by=SYSTEM, idempotency_key=f"cron:{schedule.id}:{slot.isoformat()}")
+        except InvalidInput:
+            logger.exception("the schedule of workflow %s has an input that does not fit", definition.name)
