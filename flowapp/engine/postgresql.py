@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from weakref import WeakSet
@@ -14,6 +15,7 @@ from django.db import connection
 from . import clock
 
 if TYPE_CHECKING:
+    from .models import Run
     from .store import Write
 
 _COLUMNS = (
@@ -47,6 +49,14 @@ _INSERT_ONE_IF_OWNED = f"""
     SELECT id, workspace_id, fence, %b, %b, %b, %b, %b, %b, %b, %b, %b::jsonb, %b, %b, %b FROM owned"""
 # The caller holds the runs' locks already.
 _INSERT = f"INSERT INTO engine_checkpoint ({_COLUMNS}) SELECT {_VALUES} FROM {_ROWS}"
+
+# How many runs end at once; the caller holds their locks.
+_END = """
+    UPDATE engine_run run SET status = ended.status, output = ended.output, error = ended.error::jsonb,
+        ended_at = ended.ended_at, updated_at = %b, worker_id = NULL, claims = 0
+    FROM unnest(%b::uuid[], %b::text[], %b::bytea[], %b::text[], %b::timestamptz[])
+        AS ended (id, status, output, error, ended_at)
+    WHERE run.id = ended.id"""
 
 # The next ready runs in fair order: expired first, then priority, then the workspaces' virtual time.
 _CLAIM = """
@@ -99,6 +109,24 @@ def insert_checkpoints(batch: Sequence[Write]) -> None:
     if any(write.checkpoints for write in batch):
         with _cursor() as cursor:
             cursor.execute(_INSERT, _arrays(batch))
+
+
+def end_runs(runs: Sequence[Run], now: datetime) -> None:
+    """Store how these runs ended."""
+    if runs:
+        errors = [None if run.error is None else json.dumps(run.error) for run in runs]
+        with _cursor() as cursor:
+            cursor.execute(
+                _END,
+                [
+                    now,
+                    [run.id for run in runs],
+                    [str(run.status) for run in runs],
+                    [run.output for run in runs],
+                    errors,
+                    [run.ended_at for run in runs],
+                ],
+            )
 
 
 def claim(worker_id: UUID, queues: Sequence[str], limit: int) -> list[UUID]:

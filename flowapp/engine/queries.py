@@ -185,6 +185,12 @@ def statuses(run_ids: Iterable[UUID]) -> dict[UUID, str]:
     return dict(Run.objects.filter(id__in=list(run_ids)).values_list("id", "status"))
 
 
+def changed_since(since: datetime, limit: int = 500) -> list[tuple[UUID, datetime]]:
+    """The runs that changed since then, and when; for processes that are not told."""
+    changed = Run.objects.filter(updated_at__gte=since).order_by("updated_at")
+    return list(changed.values_list("id", "updated_at")[:limit])
+
+
 def workers() -> list[Worker]:
     """The registered workers, newest heartbeat first."""
     return list(Worker.objects.order_by("-heartbeat_at")[:100])

@@ -244,7 +244,7 @@ def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
     """
     run = _allowed("fork", run_id)
     name, _, count = from_step.rpartition("#") if "#" in from_step else (from_step, "", "1")
-    at = Checkpoint.objects.filter(run_id=run_id, name=name, occurrence=int(count or 1)).first()
+    at = Checkpoint.objects.filter(run_id=run_id, name=name, occurrence=int(count) if count.isdecimal() else 0).first()
     if at is None:
         raise IllegalState(f"run {run_id} has no recorded step {from_step!r} to fork from")
     original = Run.objects.get(pk=run_id)

@@ -176,6 +176,8 @@ def apply(batch: Sequence[Write]) -> list[Outcome]:
     try:
         if connection.vendor == "postgresql" and all(write.simple for write in batch):
             owned = postgresql.insert_checkpoints_if_owned(batch)
+            for run_id, workspace_id in {write.run_id: write.workspace_id for write in batch}.items():
+                signals.announce(workspace_id, "run", str(run_id))
             return [DONE if write.run_id in owned else Fenced() for write in batch]
         with transaction.atomic():
             return _apply(batch)
@@ -187,18 +189,25 @@ def apply(batch: Sequence[Write]) -> list[Outcome]:
 
 
 def _apply(batch: Sequence[Write]) -> list[Outcome]:
-    runs = lock(_ids(batch))
-    mine = [write for write in batch if write.run_id in runs and runs[write.run_id].fence == write.fence]
+    """Commit a mixed batch: bare checkpoints by the one statement that suffices for them, the rest under its locks."""
+    outcomes: dict[int, Outcome] = {}
+    simple = [write for write in batch if write.simple] if connection.vendor == "postgresql" else []
+    if simple:
+        owned = postgresql.insert_checkpoints_if_owned(simple)
+        outcomes = {id(write): DONE if write.run_id in owned else Fenced() for write in simple}
+    rest = [write for write in batch if id(write) not in outcomes]
+    runs = lock(_ids(rest))
+    mine = [write for write in rest if write.run_id in runs and runs[write.run_id].fence == write.fence]
     _insert_checkpoints(mine)
     for write in mine:
         _record_attempts(write)
         _drop_waits(write)
         _open_waits(write, runs[write.run_id])
-    owned = {id(write) for write in mine}
-    outcomes: list[Outcome] = [_finish(write, runs) if id(write) in owned else Fenced() for write in batch]
-    for run_id, workspace_id in {write.run_id: write.workspace_id for write in mine}.items():
+    outcomes |= {id(write): _finish(write, runs[write.run_id]) for write in mine if write.end is None}
+    outcomes |= _end_all([write for write in mine if write.end is not None], runs)
+    for run_id, workspace_id in {write.run_id: write.workspace_id for write in batch}.items():
         signals.tell(workspace_id, "run", str(run_id))
-    return outcomes
+    return [outcomes.get(id(write)) or Fenced() for write in batch]
 
 
 def _ids(batch: Sequence[Write]) -> set[UUID]:
@@ -288,15 +297,11 @@ def _open_waits(write: Write, run: Run) -> None:
         waits.opened(run, row)
 
 
-def _finish(write: Write, runs: dict[UUID, Run]) -> Outcome:
-    """Collect what arrived, then suspend or end when the write asks for it."""
-    run = runs[write.run_id]
+def _finish(write: Write, run: Run) -> Outcome:
+    """Collect what arrived, then suspend when the write asks for it."""
     if run.status != RunStatus.RUNNING:
         # An earlier commit of this very write was only thought lost.
         return Written(suspended=write.suspend or write.requeue)
-    if write.end is not None:
-        _end(run, write.end, runs.get(write.parent_id) if write.parent_id else None)
-        return DONE
     if write.requeue:
         _release(run, RunStatus.WAITING)
         wake(run)
@@ -328,23 +333,44 @@ def _continue_as_new(run: Run, new_input: bytes) -> None:
     wake(run)
 
 
-def _end(run: Run, end: End, parent: Run | None) -> None:
-    if end.new_input is not None:
-        return _continue_as_new(run, end.new_input)
-    now = clock.now()
-    _update(
-        run,
-        status=end.status,
-        output=end.output,
-        error=end.error,
-        worker_id=None,
-        claims=0,
-        ended_at=None if end.status == RunStatus.NEEDS_ATTENTION else now,
-        updated_at=now,
-    )
-    if end.status != RunStatus.NEEDS_ATTENTION:
-        close_waits([run])
-        tell_parent(run, parent)
+def _end_all(writes: Sequence[Write], runs: dict[UUID, Run]) -> dict[int, Outcome]:
+    """End runs together; one that is not running any more was ended by an earlier commit of this very write."""
+    ending: list[tuple[Run, End]] = []
+    for write in writes:
+        run = runs[write.run_id]
+        assert write.end is not None
+        if run.status != RunStatus.RUNNING:
+            continue
+        if write.end.new_input is not None:
+            _continue_as_new(run, write.end.new_input)
+        else:
+            ending.append((run, write.end))
+    _store_ends(ending, clock.now())
+    over = [run for run, end in ending if end.status != RunStatus.NEEDS_ATTENTION]
+    close_waits(over)
+    for run in over:
+        tell_parent(run, runs.get(run.parent_id) if run.parent_id else None)
+    return {id(write): DONE for write in writes}
+
+
+def _store_ends(ending: Sequence[tuple[Run, End]], now: datetime) -> None:
+    for run, end in ending:
+        run.status, run.output, run.error, run.worker_id = end.status, end.output, end.error, None
+        run.ended_at = None if end.status == RunStatus.NEEDS_ATTENTION else now
+    if connection.vendor == "postgresql":
+        postgresql.end_runs([run for run, _ in ending], now)
+        return
+    for run, _ in ending:
+        _update(
+            run,
+            status=run.status,
+            output=run.output,
+            error=run.error,
+            worker_id=None,
+            claims=0,
+            ended_at=run.ended_at,
+            updated_at=now,
+        )
 
 
 def close_waits(runs: Sequence[Run]) -> None:

@@ -1,0 +1,1 @@
+"""AI teammates: identity, skills, model, tools, budget and live status."""

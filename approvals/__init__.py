@@ -1,0 +1,1 @@
+"""Approvals: the questions runs put to people, and the one decision each of them ends in."""

@@ -1,0 +1,37 @@
+"""What every end of a prompt has in common, whoever or whatever brought it about."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from approvals.models import Assignment, Decision, Prompt
+from approvals.states import PromptStatus
+from flowapp.engine import signals
+
+
+def close(prompt: Prompt, status: PromptStatus, at: datetime) -> bool:
+    """End a pending prompt: compare and set, so that it ends once. The run and the prompt are locked by the caller.
+
+    Its timer stays: taking it away would lock against the sweeper, and it finds nothing to do when it fires.
+    """
+    still = Prompt.objects.filter(pk=prompt.pk, status=PromptStatus.PENDING, version=prompt.version)
+    if not still.update(status=status, closed_at=at, updated_at=at):
+        return False
+    prompt.status, prompt.closed_at, prompt.updated_at = status, at, at
+    Assignment.objects.filter(prompt=prompt).update(active=False, closed_at=at)
+    signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
+    return True
+
+
+def outcome_of(decision: Decision) -> dict[str, object]:
+    """The decision as it is handed to the run; `steps.py` turns it back into what the workflow sees."""
+    return {
+        "outcome": decision.outcome,
+        "reasoning": decision.reasoning,
+        "data": decision.data,
+        "actor": decision.actor,
+        "at": decision.at,
+        "channel": decision.channel,
+        "timed_out": decision.timed_out,
+        "payload_digest": decision.payload_digest,
+    }

@@ -1,0 +1,152 @@
+"""Opening a prompt: the rows that the engine inserts in the transaction in which the run begins to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid5
+
+from django.db.models import Model
+
+from approvals.actions import keys
+from approvals.models import Assignment, Prompt
+from approvals.policies import assignment, binding, escalation, summary
+from approvals.policies.asking import Ask
+from approvals.policies.assignment import Spec
+from approvals.policies.ordering import queue_key
+from flowapp import audit
+from flowapp.engine import clock, codec, signals, timers, waits
+from flowapp.engine.calls import WaitTicket
+from flowapp.engine.errors import NeedsAttention
+from flowapp.tenancy import queries as tenancy
+from flowapp.tenancy.actors import SYSTEM
+
+if TYPE_CHECKING:
+    from flowapp.engine.models import Run, Wait
+
+TIMER = "prompt.due"
+
+
+def rows(ticket: WaitTicket, ask: Ask) -> list[Model]:
+    """The prompt, its assignments, timer and audit entry, unsaved. Raises NeedsAttention naming whom it cannot find."""
+    asked = _resolve(ask.name, ask.assign)
+    chain = [(after, _resolve(ask.name, to)) for after, to in ask.chain]
+    prompt = _prompt(ticket, ask, asked, chain)
+    made: list[Model] = [prompt, *assignments(prompt, asked), _opened(ticket, prompt, asked)]
+    if prompt.due_at:
+        made.append(timers.timer(TIMER, str(prompt.pk), prompt.due_at, {}, workspace_id=ticket.workspace_id))
+    return made
+
+
+@waits.on_opened("prompt")
+def on_opened(run: Run, wait: Wait) -> None:
+    """Tell the inboxes, and let the run say which prompt it waits for."""
+    key = f"{wait.name}#{wait.occurrence}"
+    prompt_id = WaitTicket(run.id, run.workspace_id, run.fence, key, run.workflow, None).row_id("prompt")
+    wait.detail["prompt_id"] = str(prompt_id)
+    wait.save(update_fields=["detail"])
+    signals.tell(run.workspace_id, "inbox", str(prompt_id))
+
+
+def assignments(prompt: Prompt, asked: Iterable[Spec]) -> list[Assignment]:
+    """The rows that put a prompt to these at its current level."""
+    return [
+        Assignment(
+            id=uuid5(prompt.pk, spec.target),
+            workspace_id=prompt.workspace_id,
+            prompt=prompt,
+            kind=spec.kind,
+            value=spec.name,
+            target=spec.target,
+            level=prompt.level,
+            queue_key=prompt.queue_key,
+        )
+        for spec in asked
+    ]
+
+
+def place(prompt: Prompt) -> str:
+    """The prompt's place in the inbox as it now stands."""
+    return queue_key(
+        escalated=prompt.level > 0,
+        risk=prompt.risk,
+        due_at=prompt.due_at,
+        created_at=prompt.created_at,
+        id=prompt.pk.hex,
+    )
+
+
+def _opened(ticket: WaitTicket, prompt: Prompt, asked: Sequence[Spec]) -> Model:
+    return audit.entry(
+        by=ticket.requester or SYSTEM,
+        verb="prompt.opened",
+        target=f"prompt:{prompt.pk}",
+        after={"run": str(ticket.run_id), "title": prompt.title, "assign": [str(spec) for spec in asked]},
+        channel="run",
+    )
+
+
+def _prompt(
+    ticket: WaitTicket, ask: Ask, asked: Sequence[Spec], chain: Sequence[tuple[timedelta, Sequence[Spec]]]
+) -> Prompt:
+    now = clock.now()
+    question = ask.question()
+    options: dict[str, Any] = dict(ask.options)
+    if chain:
+        options["escalate"] = [[after.total_seconds(), [str(spec) for spec in to]] for after, to in chain]
+    prompt = Prompt(
+        id=ticket.row_id("prompt"),
+        workspace_id=ticket.workspace_id,
+        run_id=ticket.run_id,
+        step_key=ticket.key,
+        workflow=ticket.workflow,
+        name=ask.name,
+        type=ask.type,
+        title=ask.title,
+        message=ask.message,
+        payload=codec.pack(binding.canonical(ask.data)),
+        payload_digest=keys.digest(ticket.workspace_id, ticket.run_id, ask.name, question),
+        amount=summary.amount(ask.data),
+        outcomes=list(ask.outcomes),
+        form_schema=ask.schema,
+        options=options,
+        requester=ticket.requester.as_json() if ticket.requester else None,
+        risk=ask.risk,
+        version=1 + Prompt.objects.filter(run_id=ticket.run_id, step_key=ticket.key).count(),
+        pooled=not any(spec.kind in ("user", "agent") for spec in asked),
+        created_at=now,
+        updated_at=now,
+        asked_at=now,
+        timeout_s=None if ask.timeout is None else ask.timeout.total_seconds(),
+        on_timeout=ask.on_timeout,
+    )
+    turn = escalation.plan_of(prompt).next(level=0, since=now)
+    prompt.due_at = turn[0] if turn else None
+    prompt.queue_key = place(prompt)
+    return prompt
+
+
+def _resolve(name: str, assign: Sequence[str]) -> tuple[Spec, ...]:
+    """Whom the entries name. Raises NeedsAttention when an entry, or all roles together, mean nobody."""
+    try:
+        asked = assignment.parse(assign)
+    except assignment.BadAssign as error:
+        raise NeedsAttention(f"prompt {name!r}: {error}") from None
+    missing = [str(spec) for spec in asked if spec.kind != "role" and not _exists(spec)]
+    if missing:
+        raise NeedsAttention(
+            f"prompt {name!r} is put to {', '.join(missing)}, which does not exist here or has no members; "
+            "create it, or correct `assign`, then retry the run"
+        )
+    if all(spec.kind == "role" for spec in asked) and not any(_exists(spec) for spec in asked):
+        raise NeedsAttention(
+            f"prompt {name!r} is put to {', '.join(map(str, asked))}, but nobody has that role; "
+            "give it to a member, or correct `assign`, then retry the run"
+        )
+    return asked
+
+
+def _exists(spec: Spec) -> bool:
+    # No agent is known to this floor yet, so one that is named cannot answer.
+    return spec.kind != "agent" and tenancy.members_matching(str(spec)).exists()

@@ -1,0 +1,119 @@
+"""What happens to a prompt that nobody decides: it escalates, level by level, then expires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from approvals.actions import opening
+from approvals.actions.closing import close, outcome_of
+from approvals.actions.deciding import shown_digest
+from approvals.models import Assignment, Decision, Prompt
+from approvals.policies import assignment
+from approvals.policies.assignment import Spec
+from approvals.policies.escalation import Turn, chain_of, plan_of
+from approvals.states import ESCALATE, PromptStatus
+from flowapp import audit
+from flowapp.engine import clock, runs, signals, timers
+from flowapp.engine.timers import DueTimer
+from flowapp.tenancy import queries as tenancy
+from flowapp.tenancy.actors import SYSTEM
+
+CHANNEL = "timeout"
+
+
+@timers.on_timer(opening.TIMER)
+def on_due(timer: DueTimer) -> None:
+    """Escalate or expire the prompt, in the sweeper's transaction; when it was decided meanwhile, do nothing."""
+    found = Prompt.objects.filter(pk=UUID(timer.key), status=PromptStatus.PENDING)
+    run_id = found.values_list("run_id", flat=True).first()
+    if run_id is None:
+        return
+    runs.lock(run_id)
+    prompt = found.select_for_update().first()
+    if prompt is not None:
+        _take_turn(prompt, clock.now())
+
+
+def _take_turn(prompt: Prompt, now: datetime) -> None:
+    turn = plan_of(prompt).next(level=prompt.level, since=prompt.asked_at)
+    if turn is None:
+        return
+    due_at, what = turn
+    if due_at > now:
+        timers.schedule(opening.TIMER, str(prompt.pk), due_at, {})
+    elif what == Turn.ESCALATE:
+        _escalate(prompt, now)
+    else:
+        _expire(prompt, now)
+
+
+def _escalate(prompt: Prompt, now: datetime) -> None:
+    """Ask the next level as well. Those asked before may still decide; what is asked stays the same."""
+    asked = _next_level(prompt)
+    prompt.level += 1
+    prompt.asked_at = prompt.updated_at = now
+    turn = plan_of(prompt).next(level=prompt.level, since=now)
+    prompt.due_at = turn[0] if turn else None
+    prompt.queue_key = opening.place(prompt)
+    prompt.pooled = prompt.pooled and not any(spec.kind == "user" for spec in asked)
+    prompt.save(update_fields=["level", "asked_at", "updated_at", "due_at", "queue_key", "pooled"])
+    Assignment.objects.bulk_create(opening.assignments(prompt, asked), ignore_conflicts=True)
+    Assignment.objects.filter(prompt=prompt, active=True).update(queue_key=prompt.queue_key)
+    if prompt.due_at:
+        timers.schedule(opening.TIMER, str(prompt.pk), prompt.due_at, {})
+    audit.record(
+        by=SYSTEM,
+        verb="prompt.escalated",
+        target=f"prompt:{prompt.pk}",
+        after={"level": prompt.level, "assign": [str(spec) for spec in asked]},
+        channel=CHANNEL,
+    )
+    signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
+
+
+def _next_level(prompt: Prompt) -> Sequence[Spec]:
+    chain = chain_of(prompt)
+    if prompt.level < len(chain):
+        return assignment.parse(chain[prompt.level][1])
+    return _managers(prompt) or _administrators()
+
+
+def _managers(prompt: Prompt) -> list[Spec]:
+    """The managers of those asked, as far as they are not asked already."""
+    asked = [str(found) for found in Assignment.objects.filter(prompt=prompt, active=True) if found.kind != "agent"]
+    members = set(tenancy.members_matching(*asked).values_list("pk", flat=True))
+    managers = tenancy.managers_of(members).filter(user__is_active=True).exclude(pk__in=members)
+    return [Spec("user", manager.user.email) for manager in managers]
+
+
+def _administrators() -> list[Spec]:
+    """The admins, and the owners as well where nobody is admin: an escalation must reach somebody."""
+    admins = [Spec("role", "admin")]
+    return admins if tenancy.members_matching("role:admin").exists() else [*admins, Spec("role", "owner")]
+
+
+def _expire(prompt: Prompt, now: datetime) -> None:
+    """End the prompt as expired. With an outcome for that the run goes on with it, otherwise it gets PromptExpired."""
+    if not close(prompt, PromptStatus.EXPIRED, now):
+        return
+    outcome = prompt.on_timeout if prompt.on_timeout != ESCALATE else ""
+    if outcome:
+        decision = Decision.objects.create(
+            prompt=prompt,
+            outcome=outcome,
+            at=now,
+            channel=CHANNEL,
+            timed_out=True,
+            payload_digest=shown_digest(prompt),
+        )
+    audit.record(
+        by=SYSTEM,
+        verb="prompt.expired",
+        target=f"prompt:{prompt.pk}",
+        before={"status": PromptStatus.PENDING},
+        after={"status": prompt.status, "outcome": outcome or None},
+        channel=CHANNEL,
+    )
+    runs.resolve_wait(prompt.run_id, prompt.step_key, outcome_of(decision) if outcome else {"expired": True})

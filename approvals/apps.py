@@ -1,0 +1,42 @@
+"""Approvals as a Django app: what the engine calls back and which problem each refusal is are registered here."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ApprovalsConfig(AppConfig):
+    """Binds the prompts' timers and closings to the engine, and refusals to problem documents."""
+
+    name = "approvals"
+    label = "approvals"
+    verbose_name = "Approvals"
+
+    def ready(self) -> None:
+        """Importing the actions registers their handlers with the engine."""
+        from approvals import actions  # noqa: F401 - models are not ready any earlier
+
+        _register_problems()
+
+
+def _register_problems() -> None:
+    from approvals import states
+    from flowapp.http.problems import Problem, answers, invalid
+
+    def conflict(error: states.AlreadyDecided) -> Problem:
+        return Problem("already-decided", str(error), extra={"decision": error.decision.as_json()})
+
+    def stale(error: states.StaleVersion) -> Problem:
+        return Problem("stale-version", str(error), extra={"version": error.version})
+
+    answers(states.PromptNotFound, lambda error: Problem("not-found", str(error)))
+    answers(states.AlreadyDecided, conflict)
+    answers(states.StaleVersion, stale)
+    answers(states.Expired, lambda error: Problem("expired", str(error)))
+    answers(states.PromptCancelled, lambda error: Problem("expired", str(error)))
+    answers(states.NotEligible, lambda error: Problem("not-eligible", str(error)))
+    answers(states.StepUpRequired, lambda error: Problem("step-up-required", str(error)))
+    answers(
+        states.InvalidDecision,
+        lambda error: invalid([{"loc": one["field"].split("."), "msg": one["msg"]} for one in error.errors]),
+    )

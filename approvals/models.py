@@ -1,0 +1,179 @@
+"""The approvals tables: prompts, whom they are put to, and how they ended.
+
+Lock order: the run's row first, then its prompt, then the prompt's assignments and decisions.
+Prompts carry their run's id without a foreign key: the engine's tables are its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.db import models
+from django.db.models import F, Q
+
+from approvals import states
+from approvals.states import PromptStatus, PromptType, Risk
+from flowapp.engine import codec
+from flowapp.tenancy.ids import uuid7
+from flowapp.tenancy.models import Member
+from flowapp.tenancy.scope import ScopedModel
+
+PENDING: Final = Q(status=PromptStatus.PENDING.value)
+
+
+class Prompt(ScopedModel):
+    """A question a run puts to people. `version` rises when what is asked changes, never otherwise."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run_id = models.UUIDField()
+    step_key = models.CharField(max_length=250)
+    workflow = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
+    type = models.CharField(max_length=20)
+    title = models.CharField(max_length=300)
+    message = models.TextField(blank=True)
+    payload = models.BinaryField(help_text="What is decided on: canonical JSON behind a codec byte.")
+    payload_digest = models.CharField(max_length=64)
+    amount = models.CharField(max_length=60, blank=True, help_text="The payload's amount as lists show it.")
+    outcomes = models.JSONField(help_text='[{"value", "label", "effect", "tone", "needs_reason"}]')
+    form_schema = models.JSONField(null=True, help_text="JSON Schema of the decision's data; null when it has none.")
+    options = models.JSONField(default=dict)
+    requester = models.JSONField(null=True)
+    risk = models.CharField(max_length=10, default=Risk.LOW.value)
+
+    status = models.CharField(max_length=20, default=PromptStatus.PENDING.value)
+    version = models.PositiveIntegerField(default=1)
+    level = models.PositiveSmallIntegerField(default=0, help_text="How often it escalated.")
+    pooled = models.BooleanField(default=False, help_text="Put to groups and roles only: nobody in particular has it.")
+    queue_key = models.CharField(max_length=100, help_text="Its place in the inbox; see policies/ordering.py.")
+
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    asked_at = models.DateTimeField(help_text="When its current level was asked.")
+    due_at = models.DateTimeField(null=True, help_text="When something happens by itself: escalation or expiry.")
+    closed_at = models.DateTimeField(null=True)
+    timeout_s = models.FloatField(null=True)
+    on_timeout = models.CharField(max_length=64, blank=True)
+
+    class Meta(ScopedModel.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=["run_id", "step_key"], condition=PENDING, name="prompt_one_open_a_step"),
+            models.CheckConstraint(
+                condition=Q(status__in=[status.value for status in PromptStatus]), name="prompt_status_known"
+            ),
+            models.CheckConstraint(condition=Q(type__in=[type.value for type in PromptType]), name="prompt_type_known"),
+            models.CheckConstraint(condition=Q(risk__in=[risk.value for risk in Risk]), name="prompt_risk_known"),
+            models.CheckConstraint(
+                condition=PENDING & Q(closed_at__isnull=True) | ~PENDING & Q(closed_at__isnull=False),
+                name="prompt_closed_has_time",
+            ),
+        )
+        indexes = (
+            models.Index(F("run_id"), name="prompt_of_run"),
+            models.Index(F("workspace"), F("status"), F("created_at").desc(), F("id").desc(), name="prompt_by_status"),
+            models.Index(F("workspace"), F("created_at").desc(), F("id").desc(), name="prompt_newest"),
+            models.Index(F("workspace"), F("queue_key"), condition=PENDING & Q(pooled=True), name="prompt_pool"),
+            models.Index(
+                F("workspace"),
+                F("workflow"),
+                F("name"),
+                F("closed_at").desc(),
+                condition=Q(status=PromptStatus.DECIDED.value),
+                name="prompt_similar",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def data(self) -> Any:
+        """The payload as plain JSON data."""
+        return codec.plain(bytes(self.payload))
+
+    @property
+    def outcome_values(self) -> list[str]:
+        """The outcomes one may choose, in the order asked."""
+        return [outcome["value"] for outcome in self.outcomes]
+
+
+class Assignment(ScopedModel):
+    """One of those a prompt is put to. It carries the prompt's place, so that an inbox reads by one index."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="assignments")
+    kind = models.CharField(max_length=10)
+    value = models.CharField(max_length=254, help_text="As written: an e-mail address, or a name.")
+    target = models.CharField(max_length=254, help_text="As matched: user:ID, group:ID, role:NAME or agent:NAME.")
+    level = models.PositiveSmallIntegerField(default=0, help_text="The escalation that added it.")
+    active = models.BooleanField(default=True)
+    queue_key = models.CharField(max_length=100)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta(ScopedModel.Meta):
+        constraints = (models.UniqueConstraint(fields=["prompt", "target"], name="assignment_once"),)
+        indexes = (
+            models.Index(
+                F("workspace"), F("target"), F("queue_key"), F("prompt"), condition=Q(active=True), name="assigned_open"
+            ),
+            models.Index(
+                F("workspace"),
+                F("target"),
+                F("closed_at").desc(),
+                F("prompt").desc(),
+                condition=Q(active=False),
+                name="assigned_done",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+
+class Decision(ScopedModel):
+    """How one prompt was answered: by whom, why, through which channel, on exactly which question."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="decisions")
+    outcome = models.CharField(max_length=64)
+    reasoning = models.TextField(blank=True)
+    stored_data = models.BinaryField(null=True)
+    actor = models.JSONField(null=True)
+    member = models.ForeignKey(Member, on_delete=models.SET_NULL, null=True, related_name="+")
+    key_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+    channel = models.CharField(max_length=20)
+    timed_out = models.BooleanField(default=False)
+    final = models.BooleanField(default=True, help_text="It ended the prompt; a vote towards a quorum does not.")
+    payload_digest = models.CharField(max_length=64)
+
+    class Meta(ScopedModel.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=["prompt"], condition=Q(final=True), name="decision_one_final"),
+            models.CheckConstraint(condition=Q(timed_out=True) | Q(actor__isnull=False), name="decision_has_actor"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.outcome} at {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def data(self) -> Any:
+        """What was chosen, filled in or edited, as plain JSON data."""
+        return None if self.stored_data is None else codec.plain(bytes(self.stored_data))
+
+    @property
+    def by(self) -> states.Decider | None:
+        """Who decided; None when a timeout did."""
+        return states.decider(self.actor)
+
+    def result(self) -> states.Decision[Any]:
+        """The decision as a value: what callers and the losers of a race are told."""
+        return states.Decision(
+            outcome=self.outcome,
+            reasoning=self.reasoning,
+            data=self.data,
+            by=self.by,
+            at=self.at,
+            channel=self.channel,
+            timed_out=self.timed_out,
+        )

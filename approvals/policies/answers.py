@@ -1,0 +1,120 @@
+"""Whether an answer fits its question: the outcome, the reason, and the data against its JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+from approvals.states import NEGATIVE, InvalidDecision, PromptType
+
+LONGEST_REASON = 10_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an answer must fit."""
+
+    type: str
+    outcomes: Sequence[Mapping[str, Any]]
+    schema: Any
+    payload: Any
+    require_reason: bool = False
+
+
+def fit(question: Question, *, outcome: str, reasoning: str, data: Any) -> Any:
+    """The answer's data in its normal form. Raises InvalidDecision naming everything to correct."""
+    errors = [*_outcome_errors(question, outcome), *_reason_errors(question, outcome, reasoning)]
+    answer = normal(question, data)
+    if not errors:
+        errors += _data_errors(question, outcome, answer)
+    if errors:
+        raise InvalidDecision(errors)
+    return answer
+
+
+def schema_problem(schema: Any) -> str | None:
+    """What is wrong with a JSON Schema, or None."""
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return f"{error.json_path}: {error.message}"
+    resolver = Registry[Any]().resolver_with_root(DRAFT202012.create_resource(schema))
+    for ref in _references(schema):
+        try:
+            resolver.lookup(ref)
+        except Unresolvable:
+            return f"$ref {ref!r}: it leads nowhere within the schema"
+    return None
+
+
+def _references(schema: Any) -> Iterator[str]:
+    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
+        yield schema["$ref"]
+    for child in children:
+        yield from _references(child)
+
+
+def _outcome_errors(question: Question, outcome: str) -> Iterator[dict[str, str]]:
+    known = [known["value"] for known in question.outcomes]
+    if outcome not in known:
+        yield {"field": "outcome", "msg": f"{outcome!r} is not an outcome of this prompt; choose {' or '.join(known)}"}
+
+
+def _reason_errors(question: Question, outcome: str, reasoning: str) -> Iterator[dict[str, str]]:
+    asked = any(known["value"] == outcome and known["needs_reason"] for known in question.outcomes)
+    if (asked or question.require_reason) and not reasoning.strip():
+        yield {"field": "reasoning", "msg": "say why: this decision needs a reason"}
+    if len(reasoning) > LONGEST_REASON:
+        yield {"field": "reasoning", "msg": f"at most {LONGEST_REASON:,} characters"}
+
+
+def normal(question: Question, data: Any) -> Any:
+    """The data as it is kept: one choice is a list of one, and an edit that changes nothing is the payload."""
+    if question.type == PromptType.CHOICE and data is not None and not isinstance(data, list):
+        return [data]
+    if question.type == PromptType.EDIT and data is None:
+        return question.payload
+    return data
+
+
+def _data_errors(question: Question, outcome: str, data: Any) -> Iterator[dict[str, str]]:
+    if question.schema is None:
+        if data is not None:
+            yield {"field": "data", "msg": f"a {question.type} prompt takes no data"}
+    elif data is None:
+        if outcome not in NEGATIVE:
+            yield {"field": "data", "msg": "this prompt needs data: fill in what it asks for"}
+    else:
+        # An empty registry: a reference to elsewhere is an error, never a request to another host.
+        registry: Registry[Any] = Registry()
+        found = Draft202012Validator(
+            question.schema, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER
+        )
+        for error in sorted(found.iter_errors(data), key=lambda error: list(map(str, error.absolute_path))):
+            yield {"field": _field(error), "msg": _message(error)}
+
+
+def _field(error: ValidationError) -> str:
+    path = ["data", *(str(part) for part in error.absolute_path)]
+    if error.validator == "required":
+        path.append(_missing(error))
+    return ".".join(path)
+
+
+def _message(error: ValidationError) -> str:
+    return "this is needed" if error.validator == "required" else error.message
+
+
+def _missing(error: ValidationError) -> str:
+    """The property a "required" error is about: the library gives one error each, and names it in the message only."""
+    required = cast("list[str]", error.validator_value)
+    missing = [name for name in required if name not in cast("dict[str, Any]", error.instance)]
+    return next((name for name in missing if error.message.startswith(repr(name))), missing[0])

@@ -1,0 +1,75 @@
+"""Who may decide a prompt, from facts alone (CONTRACT.md section 5; SECURITY 8 and 11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from approvals.states import NotEligible, Refused, Risk, StepUpRequired
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Who wants to decide. `targets` are the assign entries that mean them: their e-mail, groups, role, agent name."""
+
+    kind: str
+    targets: frozenset[str]
+    member_id: str = ""
+    email: str = ""
+    key_id: str = ""
+    key_may_decide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who started the run. For an agent, `behalf` holds its owner's id or e-mail."""
+
+    member_id: str = ""
+    key_id: str = ""
+    behalf: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a prompt demands of those who decide it."""
+
+    targets: frozenset[str]
+    requester: Requester = field(default_factory=Requester)
+    four_eyes: bool = False
+    risk: str = Risk.LOW
+    excluded: frozenset[str] = frozenset()
+
+
+def refusal(candidate: Candidate, rules: Rules) -> Refused | None:
+    """Why this candidate may not decide, or None when they may."""
+    if not candidate.targets & rules.targets:
+        return _unasked(candidate)
+    return _person_refusal(candidate, rules) or _key_refusal(candidate, rules)
+
+
+def _unasked(candidate: Candidate) -> Refused:
+    if candidate.kind == "key":
+        return NotEligible("The workspace's own API key decides nothing; use the key of a person who is asked.")
+    return NotEligible()
+
+
+def _person_refusal(candidate: Candidate, rules: Rules) -> Refused | None:
+    if candidate.member_id and candidate.member_id in rules.excluded:
+        return NotEligible("You decided an earlier prompt of this run, and this one must be decided by somebody else.")
+    if rules.four_eyes and _is_requester(candidate, rules.requester):
+        return NotEligible("You asked for this yourself; four eyes are wanted, so somebody else must decide.")
+    return None
+
+
+def _key_refusal(candidate: Candidate, rules: Rules) -> Refused | None:
+    if not candidate.key_id:
+        return None
+    if not candidate.key_may_decide:
+        return NotEligible("This API key may not decide: it was not granted approvals:decide.")
+    if candidate.key_id == rules.requester.key_id:
+        return NotEligible("This API key started the run, so it cannot decide in it; somebody else must.")
+    return StepUpRequired() if rules.risk == Risk.HIGH else None
+
+
+def _is_requester(candidate: Candidate, requester: Requester) -> bool:
+    own = {candidate.member_id, candidate.email.lower()} - {""}
+    return bool(own & {requester.member_id, requester.behalf.lower()})

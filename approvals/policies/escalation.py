@@ -1,0 +1,71 @@
+"""What happens when nobody decides, and when. Pure: times in, a plan out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from approvals.states import ESCALATE
+
+
+class Turn(StrEnum):
+    """What is due on a prompt nobody decided."""
+
+    ESCALATE = "escalate"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The prompt's times. `levels` counts from the opening; None is the level a timeout alone leads to."""
+
+    opened_at: datetime
+    timeout: timedelta | None
+    levels: tuple[timedelta | None, ...]
+    on_timeout: str
+
+    def next(self, *, level: int, since: datetime) -> tuple[datetime, Turn] | None:
+        """When something happens next, and what, for a prompt at this level since then; None when never."""
+        turns = [turn for turn in (self._escalation(level), self._timeout(level, since)) if turn]
+        return min(turns, default=None, key=lambda turn: turn[0])
+
+    def _escalation(self, level: int) -> tuple[datetime, Turn] | None:
+        after = self.levels[level] if level < len(self.levels) else None
+        return None if after is None else (self.opened_at + after, Turn.ESCALATE)
+
+    def _timeout(self, level: int, since: datetime) -> tuple[datetime, Turn] | None:
+        if self.timeout is None:
+            return None
+        higher = self.on_timeout == ESCALATE and level < len(self.levels)
+        return since + self.timeout, Turn.ESCALATE if higher else Turn.EXPIRE
+
+
+class Timed(Protocol):
+    """A prompt, as far as its times go."""
+
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def timeout_s(self) -> float | None: ...
+    @property
+    def on_timeout(self) -> str: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+
+def plan_of(prompt: Timed) -> Plan:
+    """The plan of a prompt. Without a chain, ESCALATE leads to one level: the assignees' managers."""
+    levels: tuple[timedelta | None, ...] = tuple(timedelta(seconds=after) for after, _ in chain_of(prompt))
+    if not levels and prompt.on_timeout == ESCALATE:
+        levels = (None,)
+    timeout = None if prompt.timeout_s is None else timedelta(seconds=prompt.timeout_s)
+    return Plan(opened_at=prompt.created_at, timeout=timeout, levels=levels, on_timeout=prompt.on_timeout)
+
+
+def chain_of(prompt: Timed) -> Sequence[tuple[float, list[str]]]:
+    """The escalation chain: seconds from the opening, and who is asked then."""
+    chain: Sequence[tuple[float, list[str]]] = prompt.options.get("escalate", ())
+    return chain

@@ -1,0 +1,87 @@
+"""What a payload says at a glance: its amount, its fields as rows, with secrets masked (SECURITY 7 and 14)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+MASK = "••••••••"
+_AMOUNTS = ("amount", "total", "price", "cost")
+_SECRET = re.compile(
+    r"password|passwd|secret|token|api_?key|authorization|credential|private_?key|cvc|cvv|\bpin\b", re.IGNORECASE
+)
+
+
+def amount(data: Any) -> str:
+    """The payload's amount with its currency, as lists show it; empty when it has none."""
+    if not isinstance(data, dict):
+        return ""
+    value = next((data[name] for name in _AMOUNTS if isinstance(data.get(name), str | int | float)), None)
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return ""
+    currency = data.get("currency")
+    shown = f"{number:,.2f}"
+    return f"{shown} {currency}"[:60] if isinstance(currency, str) and currency else shown[:60]
+
+
+def masked(data: Any) -> Any:
+    """The data with the values of secret-looking names replaced."""
+    if isinstance(data, dict):
+        return {key: MASK if is_secret(key) and value is not None else masked(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [masked(item) for item in data]
+    return data
+
+
+def is_secret(name: str) -> bool:
+    """Whether a field of this name holds something nobody should read."""
+    return bool(_SECRET.search(name))
+
+
+def rows(data: Any) -> list[dict[str, Any]]:
+    """The payload as label and value, whole: nested names become one path, nothing is cut."""
+    return list(_rows(data, ""))
+
+
+def changes(before: Any, after: Any) -> list[dict[str, str]]:
+    """What an edit changed, as label, before and after."""
+    old = {row["label"]: row["value"] for row in rows(before)}
+    new = {row["label"]: row["value"] for row in rows(after)}
+    labels = [label for label in {**old, **new} if old.get(label) != new.get(label)]
+    return [{"label": label, "before": old.get(label, ""), "after": new.get(label, "")} for label in labels]
+
+
+def _rows(data: Any, path: str) -> Iterator[dict[str, Any]]:
+    if isinstance(data, dict) and data:
+        for key, value in data.items():
+            label = f"{path} · {_words(key)}" if path else _words(key).capitalize()
+            if is_secret(key) and value is not None:
+                yield {"label": label, "value": MASK, "masked": True}
+            else:
+                yield from _rows(value, label)
+    elif isinstance(data, list) and any(isinstance(item, dict | list) for item in data):
+        for number, item in enumerate(data, start=1):
+            yield from _rows(item, f"{path} {number}".strip())
+    elif data is not None or path:
+        yield {"label": path or "Value", "value": _text(data), "masked": False}
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").replace("-", " ")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and value:
+        return ", ".join(_text(item) for item in value)
+    return json.dumps(value, ensure_ascii=False)

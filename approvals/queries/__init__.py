@@ -1,0 +1,19 @@
+"""What others may ask about prompts: inboxes, pages, one in full, what a run waits on."""
+
+from approvals.queries.detail import PromptView, asked_of_run, prompt_detail, prompt_page, similar
+from approvals.queries.inboxes import COUNT_UP_TO, SCOPES, InboxRow, counts, inbox, targets_of, waiting_for
+
+__all__ = [
+    "COUNT_UP_TO",
+    "SCOPES",
+    "InboxRow",
+    "PromptView",
+    "asked_of_run",
+    "counts",
+    "inbox",
+    "prompt_detail",
+    "prompt_page",
+    "similar",
+    "targets_of",
+    "waiting_for",
+]

@@ -1,0 +1,125 @@
+"""One prompt in full, pages of prompts, and what a run's prompts wait on. The workspace in scope only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+
+from approvals import states
+from approvals.models import Assignment, Decision, Prompt
+from approvals.queries.paging import before_moment, moment_cursor
+from approvals.states import Decider, PromptNotFound, PromptStatus
+from flowapp.engine.queries import Page
+
+
+@dataclass(frozen=True, slots=True)
+class PromptView:
+    """A prompt as its readers see it; `data` is plain JSON, `assignees` are those who may decide (or could have)."""
+
+    id: UUID
+    run_id: UUID
+    workflow: str
+    name: str
+    type: str
+    title: str
+    message: str
+    data: Any
+    outcomes: list[dict[str, Any]]
+    schema: Any
+    options: dict[str, Any]
+    assignees: list[str]
+    requester: Decider | None
+    risk: str
+    status: str
+    version: int
+    level: int
+    created_at: datetime
+    asked_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    timeout_s: float | None
+    on_timeout: str
+    decision: states.Decision[Any] | None
+
+    @property
+    def outcome_values(self) -> list[str]:
+        """The outcomes one may choose, in the order asked."""
+        return [outcome["value"] for outcome in self.outcomes]
+
+
+def prompt_detail(prompt_id: UUID) -> PromptView:
+    """One prompt in full. Raises PromptNotFound, for another workspace's prompt too."""
+    prompt = _whole().filter(pk=prompt_id).first()
+    if prompt is None:
+        raise PromptNotFound
+    return _view(prompt)
+
+
+def prompt_page(
+    *, status: str | None = None, run_id: UUID | None = None, cursor: str | None = None, limit: int = 50
+) -> Page[PromptView]:
+    """Prompts, newest first. Raises ValueError for a status or cursor that is not one of ours."""
+    prompts = _whole().order_by("-created_at", "-id")
+    if status:
+        prompts = prompts.filter(status=PromptStatus(status))
+    if run_id:
+        prompts = prompts.filter(run_id=run_id)
+    found = list(before_moment(prompts, "created_at", "id", cursor)[: limit + 1])
+    last = found[limit - 1] if len(found) > limit else None
+    return Page([_view(prompt) for prompt in found[:limit]], moment_cursor(last.created_at, last.pk) if last else None)
+
+
+def similar(view: PromptView, *, limit: int = 3) -> list[Prompt]:
+    """The last other prompts of the same place in the same workflow that people decided, each with its decision."""
+    past = Prompt.objects.filter(workflow=view.workflow, name=view.name, status=PromptStatus.DECIDED)
+    return list(past.exclude(pk=view.id).order_by("-closed_at").defer("payload", "message").prefetch_related(_decisions())[:limit])
+
+
+def asked_of_run(run_id: UUID) -> dict[str, PromptView]:
+    """The run's open prompts by "name#occurrence": who may decide them now, and by when."""
+    pending = _whole().filter(run_id=run_id, status=PromptStatus.PENDING)
+    return {prompt.step_key: _view(prompt) for prompt in pending}
+
+
+def _whole() -> QuerySet[Prompt]:
+    asked = Assignment.objects.order_by("level", "kind", "value")
+    return Prompt.objects.prefetch_related(Prefetch("assignments", asked, to_attr="asked"), _decisions())
+
+
+def _decisions() -> Prefetch[str, QuerySet[Decision], str]:
+    return Prefetch("decisions", Decision.objects.filter(final=True), to_attr="ended_by")
+
+
+def _view(prompt: Prompt) -> PromptView:
+    asked: list[Assignment] = getattr(prompt, "asked", [])
+    ended_by: list[Decision] = getattr(prompt, "ended_by", [])
+    return PromptView(
+        id=prompt.pk,
+        run_id=prompt.run_id,
+        workflow=prompt.workflow,
+        name=prompt.name,
+        type=prompt.type,
+        title=prompt.title,
+        message=prompt.message,
+        data=prompt.data,
+        outcomes=prompt.outcomes,
+        schema=prompt.form_schema,
+        options=prompt.options,
+        assignees=[str(assignment) for assignment in asked],
+        requester=states.decider(prompt.requester),
+        risk=prompt.risk,
+        status=prompt.status,
+        version=prompt.version,
+        level=prompt.level,
+        created_at=prompt.created_at,
+        asked_at=prompt.asked_at,
+        due_at=prompt.due_at,
+        closed_at=prompt.closed_at,
+        timeout_s=prompt.timeout_s,
+        on_timeout=prompt.on_timeout,
+        decision=ended_by[0].result() if ended_by else None,
+    )

@@ -1,0 +1,177 @@
+"""The inbox of a member: scopes that read by one index each, whatever the number of prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from approvals import states
+from approvals.models import Assignment, Prompt
+from approvals.queries.paging import after_text, before_moment, moment_cursor
+from approvals.states import Decider, PromptStatus
+from flowapp.engine import clock
+from flowapp.engine.queries import Page
+from flowapp.tenancy import queries as tenancy
+
+MINE: Final = "mine"
+GROUPS: Final = "groups"
+UNASSIGNED: Final = "unassigned"
+DONE: Final = "done"
+SCOPES: Final = {MINE: "Mine", GROUPS: "My groups", UNASSIGNED: "Unassigned", DONE: "Done"}
+COUNT_UP_TO: Final = 99  # beyond this a count says "99+": an exact one would read every row
+FIELDS: Final = (
+    *("id", "workflow", "title", "requester", "risk", "amount", "level", "created_at", "due_at", "status", "type"),
+    *("queue_key", "closed_at", "workspace_id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """A prompt in a list. `stage` says how often it escalated, in words; empty while it has not."""
+
+    id: UUID
+    workflow: str
+    ask: str
+    requester: Decider | None
+    risk: str
+    amount: str
+    stage: str
+    created_at: datetime
+    due_at: datetime | None
+    overdue: bool
+    claimed_by: str
+    status: str
+    type: str
+
+
+def targets_of(member_id: UUID) -> frozenset[str]:
+    """The assign entries that mean this member now: their e-mail address, role and groups."""
+    return frozenset(tenancy.specs_of(member_id))
+
+
+def inbox(
+    targets: Collection[str], *, scope: str = MINE, query: str = "", cursor: str | None = None, limit: int = 50
+) -> Page[InboxRow]:
+    """A page of what is put to these targets: overdue first, then by risk, due and age; what is done, newest first.
+
+    Raises ValueError for a scope or cursor that is not one of ours.
+    """
+    wanted = _of_scope(targets, scope)
+    if query:
+        return _searched(scope, wanted, query.strip(), cursor, limit)
+    if scope == UNASSIGNED:
+        pooled = _open_ones().filter(pooled=True).order_by("queue_key")
+        return _page(list(after_text(pooled, "queue_key", cursor)[: limit + 1]), scope, limit)
+    if not wanted:
+        return Page([], None)
+    places = _closed_places(wanted, cursor) if scope == DONE else _open_places(wanted, cursor)
+    # A prompt may stand there once for each of the targets.
+    ids = dict.fromkeys(place["prompt_id"] for place in places[: (limit + 1) * len(wanted)])
+    chosen = list(ids)[: limit + 1]
+    found = {prompt.pk: prompt for prompt in Prompt.objects.filter(pk__in=chosen).only(*FIELDS)}
+    return _page([found[pk] for pk in chosen if pk in found], scope, limit)
+
+
+def counts(targets: Collection[str]) -> dict[str, int]:
+    """How many prompts each open scope holds, up to one more than COUNT_UP_TO."""
+    groups = _of_scope(targets, GROUPS)
+    pooled = Prompt.objects.filter(status=PromptStatus.PENDING, pooled=True).values_list("pk")[: COUNT_UP_TO + 1]
+    return {MINE: _count(targets), GROUPS: _count(groups), UNASSIGNED: len(pooled)}
+
+
+def waiting_for(member_id: UUID) -> int:
+    """How many prompts this member may decide, up to one more than COUNT_UP_TO."""
+    return _count(targets_of(member_id))
+
+
+def _of_scope(targets: Collection[str], scope: str) -> list[str]:
+    if scope not in SCOPES:
+        raise ValueError(f"there is no scope {scope!r}; choose one of {', '.join(SCOPES)}")
+    if scope == UNASSIGNED:
+        return []
+    return [target for target in sorted(targets) if scope != GROUPS or target.startswith("group:")]
+
+
+def _count(targets: Collection[str]) -> int:
+    if not targets:
+        return 0
+    rows = Assignment.objects.filter(target__in=targets, active=True).values_list("prompt_id", flat=True)
+    return min(len(set(rows[: (COUNT_UP_TO + 1) * len(targets)])), COUNT_UP_TO + 1)
+
+
+def _open_ones() -> QuerySet[Prompt]:
+    return Prompt.objects.filter(status=PromptStatus.PENDING).only(*FIELDS)
+
+
+def _open_places(targets: list[str], cursor: str | None) -> QuerySet[Assignment, dict[str, Any]]:
+    """The places of the prompts put to these, in its order: each target's index is read in order, and merged."""
+    arms = [
+        after_text(Assignment.objects.filter(target=target, active=True), "queue_key", cursor).values(
+            "queue_key", "prompt_id"
+        )
+        for target in targets
+    ]
+    return _merged(arms).order_by("queue_key", "prompt_id")
+
+
+def _closed_places(targets: list[str], cursor: str | None) -> QuerySet[Assignment, dict[str, Any]]:
+    arms = [
+        before_moment(Assignment.objects.filter(target=target, active=False), "closed_at", "prompt_id", cursor).values(
+            "closed_at", "prompt_id"
+        )
+        for target in targets
+    ]
+    return _merged(arms).order_by("-closed_at", "-prompt_id")
+
+
+def _merged(arms: list[Any]) -> QuerySet[Assignment, dict[str, Any]]:
+    merged: QuerySet[Assignment, dict[str, Any]] = arms[0].union(*arms[1:], all=True) if len(arms) > 1 else arms[0]
+    return merged
+
+
+def _searched(scope: str, targets: list[str], query: str, cursor: str | None, limit: int) -> Page[InboxRow]:
+    """The scope's prompts whose title or workflow contains the text."""
+    if scope == UNASSIGNED:
+        prompts = _open_ones().filter(pooled=True)
+    else:
+        asked = Assignment.objects.filter(target__in=targets, active=scope != DONE)
+        prompts = Prompt.objects.filter(pk__in=asked.values("prompt_id")).only(*FIELDS)
+    prompts = prompts.filter(title__icontains=query) | prompts.filter(workflow__icontains=query)
+    if scope == DONE:
+        prompts = before_moment(prompts.order_by("-closed_at", "-id"), "closed_at", "id", cursor)
+    else:
+        prompts = after_text(prompts.order_by("queue_key"), "queue_key", cursor)
+    return _page(list(prompts[: limit + 1]), scope, limit)
+
+
+def _page(found: list[Prompt], scope: str, limit: int) -> Page[InboxRow]:
+    last = found[limit - 1] if len(found) > limit else None
+    following = None
+    if last is not None:
+        following = moment_cursor(last.closed_at, last.pk) if scope == DONE else last.queue_key
+    return Page([_row(prompt) for prompt in found[:limit]], following)
+
+
+def _row(prompt: Prompt) -> InboxRow:
+    pending = prompt.status == PromptStatus.PENDING
+    late = prompt.due_at is not None and prompt.due_at < clock.now()
+    return InboxRow(
+        id=prompt.pk,
+        workflow=prompt.workflow,
+        ask=prompt.title,
+        requester=states.decider(prompt.requester),
+        risk=prompt.risk,
+        amount=prompt.amount,
+        stage=f"escalated {prompt.level}×" if prompt.level > 1 else "escalated" if prompt.level else "",
+        created_at=prompt.created_at,
+        due_at=prompt.due_at,
+        overdue=pending and (prompt.level > 0 or late),
+        claimed_by="",
+        status=prompt.status,
+        type=prompt.type,
+    )

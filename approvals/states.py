@@ -1,0 +1,190 @@
+"""What a prompt can be and become: types, statuses, outcomes, and what a decision looks like to a workflow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from flowapp.engine.errors import FlowappError
+
+
+class PromptType(StrEnum):
+    """What a prompt asks for (CONTRACT.md section 5)."""
+
+    CONFIRM = "confirm"
+    REVIEW = "review"
+    CHOICE = "choice"
+    FORM = "form"
+    EDIT = "edit"
+
+
+class PromptStatus(StrEnum):
+    """Where a prompt stands. Expired is never reported as denied."""
+
+    PENDING = "pending"
+    DECIDED = "decided"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Risk(StrEnum):
+    """How much a wrong decision can do; it orders the inbox and asks for a second factor."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Timeout(StrEnum):
+    """What a timeout does other than to give an outcome. The dollar keeps it apart from every outcome."""
+
+    ESCALATE = "$escalate"
+
+
+ESCALATE: Final = Timeout.ESCALATE
+
+OUTCOMES: Final[Mapping[PromptType, tuple[str, ...]]] = {
+    PromptType.CONFIRM: ("yes", "no"),
+    PromptType.REVIEW: ("approve", "deny"),
+    PromptType.CHOICE: ("submit",),
+    PromptType.FORM: ("submit",),
+    PromptType.EDIT: ("approve", "deny"),
+}
+REJECTIONS: Final = frozenset({"deny", "reject", "decline"})
+NEGATIVE: Final = REJECTIONS | {"no"}
+LABELS: Final[Mapping[str, str]] = {
+    "yes": "Yes",
+    "no": "No",
+    "approve": "Approve",
+    "deny": "Deny…",
+    "submit": "Submit",
+}
+BECOMES: Final[Mapping[PromptStatus, frozenset[PromptStatus]]] = {
+    PromptStatus.PENDING: frozenset({PromptStatus.DECIDED, PromptStatus.EXPIRED, PromptStatus.CANCELLED}),
+    PromptStatus.DECIDED: frozenset(),
+    PromptStatus.EXPIRED: frozenset(),
+    PromptStatus.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Who decided, as workflows and API callers see them."""
+
+    kind: str
+    name: str
+    email: str = ""
+    member_id: str = ""
+
+    def __str__(self) -> str:
+        return self.email or self.name
+
+    @property
+    def label(self) -> str:
+        """The name, as pages ask for it."""
+        return self.name
+
+    def as_json(self) -> dict[str, str]:
+        """The decider as callers of the API read them."""
+        return {"kind": self.kind, "name": self.name, "email": self.email}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision[T]:
+    """How a prompt ended: `.data` is typed by the prompt, `.by` is None when nobody answered in time."""
+
+    outcome: str
+    reasoning: str
+    data: T
+    by: Decider | None
+    at: datetime
+    channel: str
+    timed_out: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The decision as callers of the API read it."""
+        return {
+            "outcome": self.outcome,
+            "reasoning": self.reasoning,
+            "data": self.data,
+            "by": self.by.as_json() if self.by else None,
+            "at": self.at,
+            "channel": self.channel,
+            "timed_out": self.timed_out,
+        }
+
+
+class PromptExpired(FlowappError):
+    """Nobody decided the prompt in time, and its workflow names no outcome for that."""
+
+
+class Refused(FlowappError):
+    """A decision that was not taken. Nothing changed; what was typed is still with the caller."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or type(self).__doc__ or "")
+
+
+class PromptNotFound(Refused):
+    """There is no such prompt in this workspace."""
+
+
+class AlreadyDecided(Refused):
+    """Somebody else decided this prompt first; `.decision` is the one that counts."""
+
+    def __init__(self, decision: Decision[Any]) -> None:
+        self.decision = decision
+        who = str(decision.by) if decision.by else "a timeout"
+        super().__init__(f"Already decided: {decision.outcome} by {who} at {decision.at:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+class StaleVersion(Refused):
+    """The question changed since you read it; read it again, then decide."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        super().__init__(f"{type(self).__doc__} The current version is {version}.")
+
+
+class Expired(Refused):
+    """The prompt expired before this decision arrived; the run went on without it."""
+
+
+class PromptCancelled(Refused):
+    """The prompt was cancelled with its run; there is nothing left to decide."""
+
+
+class NotEligible(Refused):
+    """You are not among those who may decide this prompt."""
+
+
+class StepUpRequired(Refused):
+    """A high-risk decision needs a person with a second factor: decide it in the browser, not with an API key."""
+
+
+class InvalidDecision(Refused):
+    """The decision does not fit the prompt; `.errors` holds {"field", "msg"} for each thing to correct."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(f"{error['field']}: {error['msg']}" for error in errors))
+
+
+def decider(actor: Mapping[str, Any] | None) -> Decider | None:
+    """Who a stored actor is, as workflows and API callers see them; a person's id is their e-mail address."""
+    if actor is None:
+        return None
+    return Decider(
+        kind=actor["kind"],
+        name=actor["label"],
+        email=actor["id"] if actor["kind"] == "person" else "",
+        member_id=actor.get("member_id") or "",
+    )
+
+
+def may_become(now: str, then: str) -> bool:
+    """Whether a prompt may go from one status to the other: only pending ones may, and only once."""
+    return PromptStatus(then) in BECOMES[PromptStatus(now)]

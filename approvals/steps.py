@@ -1,0 +1,212 @@
+"""The `ctx.prompt` verb: a durable wait for people, and the typed decision it returns.
+
+Workflow modules import it before Django is set up, so what needs the tables is imported when a prompt is opened.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+from asyncio import Future
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
+from uuid import UUID
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from approvals.policies import asking
+from approvals.policies.asking import Ask, Assign, Outcomes
+from approvals.states import ESCALATE, Decision, PromptExpired, PromptType, Risk, decider
+from flowapp.engine import codec
+from flowapp.engine.durations import Duration
+from flowapp.engine.errors import BadDefinition, NeedsAttention
+from flowapp.engine.verbs import EngineVerbs
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    from flowapp.engine.calls import WaitTicket
+
+__all__ = ["ESCALATE", "Decision", "PromptExpired", "PromptOptions", "PromptVerbs"]
+
+
+class PromptOptions(TypedDict, total=False):
+    """What every type of prompt accepts (CONTRACT.md section 5)."""
+
+    title: str
+    message: str
+    outcomes: Outcomes
+    assign: Assign
+    timeout: Duration
+    escalate: Iterable[tuple[Duration, Assign]]
+    on_timeout: str
+    four_eyes: bool
+    require_reason: bool
+    risk: Literal["low", "medium", "high"]
+    evidence: Sequence[str | Mapping[str, str]]
+    confidence: float
+    reversible: bool
+    different_from: Sequence[Decision[Any]]
+
+
+class PromptVerbs(EngineVerbs):
+    """`ctx.prompt`, for the Context to inherit."""
+
+    @overload
+    def prompt(
+        self,
+        name: str,
+        *,
+        type: Literal["confirm", "review"] = ...,
+        data: Any = None,
+        **options: Unpack[PromptOptions],
+    ) -> Future[Decision[None]]: ...
+    @overload
+    def prompt(
+        self,
+        name: str,
+        *,
+        type: Literal["choice"],
+        choices: Sequence[str],
+        multiple: bool = True,
+        data: Any = None,
+        **options: Unpack[PromptOptions],
+    ) -> Future[Decision[list[str]]]: ...
+    @overload
+    def prompt[T](
+        self,
+        name: str,
+        *,
+        type: Literal["form"],
+        form: builtins.type[T],
+        data: Any = None,
+        **options: Unpack[PromptOptions],
+    ) -> Future[Decision[T]]: ...
+    @overload
+    def prompt(
+        self,
+        name: str,
+        *,
+        type: Literal["form"],
+        form: Mapping[str, Any],
+        data: Any = None,
+        **options: Unpack[PromptOptions],
+    ) -> Future[Decision[Any]]: ...
+    @overload
+    def prompt[T](
+        self, name: str, *, type: Literal["edit"], data: T, **options: Unpack[PromptOptions]
+    ) -> Future[Decision[T]]: ...
+
+    def prompt(
+        self,
+        name: str,
+        *,
+        type: str = PromptType.CONFIRM,
+        data: Any = None,
+        form: Any = None,
+        choices: Sequence[str] = (),
+        multiple: bool = True,
+        **options: Unpack[PromptOptions],
+    ) -> Future[Decision[Any]]:
+        """Put a question to people and wait, without holding anything, for the one decision it ends in.
+
+        Raises BadDefinition when it is asked in a way that cannot work, PromptExpired when nobody decides in time.
+        Nobody to ask, or a question that changed after it was answered, stops the run with `needs_attention`.
+        """
+        run = self._runtime.run
+        result = _result_type(name, type, data, form)
+        schema = _schema(name, type, data, form, choices, multiple=multiple)
+        ask = _ask(name, type, data, schema, options)
+
+        def prepare(ticket: WaitTicket) -> Sequence[Model]:
+            from approvals import actions
+
+            return actions.rows(ticket, ask)
+
+        def decode(stored: bytes | None) -> Decision[Any]:
+            return _decision(run.workspace_id, run.id, ask, codec.plain(stored), result)
+
+        return self._runtime.wait(
+            "prompt",
+            name,
+            identity=ask.question().decode(),
+            detail={"assignees": list(ask.assign)},
+            prepare=prepare,
+            decode=decode,
+            reopen=True,
+        )
+
+
+def _ask(name: str, type: str, data: Any, schema: Any, options: PromptOptions) -> Ask:
+    excluded = [decision.by.member_id for decision in options.get("different_from", ()) if decision.by]
+    return asking.ask(
+        name,
+        type=type,
+        title=options.get("title", ""),
+        message=options.get("message", ""),
+        data=data,
+        outcomes=options.get("outcomes"),
+        schema=schema,
+        assign=options.get("assign", ()),
+        timeout=options.get("timeout"),
+        escalate=options.get("escalate", ()),
+        on_timeout=options.get("on_timeout", ""),
+        risk=options.get("risk", Risk.LOW),
+        options={
+            "four_eyes": options.get("four_eyes"),
+            "require_reason": options.get("require_reason"),
+            "evidence": options.get("evidence"),
+            "confidence": options.get("confidence"),
+            "reversible": options.get("reversible"),
+            "excluded": [member_id for member_id in excluded if member_id] or None,
+        },
+    )
+
+
+def _result_type(name: str, type: str, data: Any, form: Any) -> Any:
+    """The type that `decision.data` comes back as."""
+    if type == PromptType.FORM:
+        if form is None:
+            raise BadDefinition(f"prompt {name!r}: a form prompt needs form=, a Pydantic model or a JSON Schema")
+        return Any if isinstance(form, Mapping) else form
+    if type == PromptType.CHOICE:
+        return list[str]
+    if type == PromptType.EDIT and (isinstance(data, BaseModel) or dataclasses.is_dataclass(data)):
+        return builtins.type(data)
+    return Any
+
+
+def _schema(name: str, type: str, data: Any, form: Any, choices: Sequence[str], *, multiple: bool) -> Any:
+    """The JSON Schema that `decision.data` must fit; None for a prompt that takes no data."""
+    if type == PromptType.FORM:
+        return asking.schema_of(form)
+    if type == PromptType.CHOICE:
+        return asking.choices_schema(name, choices, multiple=multiple)
+    if type == PromptType.EDIT:
+        known = _result_type(name, type, data, form)
+        return asking.shape_of(asking.plain(data)) if known is Any else asking.schema_of(known)
+    return None
+
+
+def _decision(workspace_id: UUID, run_id: UUID, ask: Ask, stored: dict[str, Any], result: Any) -> Decision[Any]:
+    from approvals import actions
+
+    if stored.get("expired"):
+        raise PromptExpired(f"nobody decided the prompt {ask.name!r} in time")
+    if not actions.bound(stored["payload_digest"], workspace_id, run_id, ask.name, ask.question()):
+        raise NeedsAttention(
+            f"prompt {ask.name!r} was decided on other content than would run now, so the decision does not count; "
+            "find out what changed it, then fork the run from before the prompt"
+        )
+    data = stored["data"]
+    return Decision(
+        outcome=stored["outcome"],
+        reasoning=stored["reasoning"],
+        data=None if data is None else codec.adapter(result).validate_json(to_json(data)),
+        by=decider(stored["actor"]),
+        at=datetime.fromisoformat(stored["at"]),
+        channel=stored["channel"],
+        timed_out=stored["timed_out"],
+    )

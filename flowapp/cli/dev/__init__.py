@@ -1,0 +1,24 @@
+"""`flowapp dev`: everything in one process, with the demo workspace, restarted when the code changes."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+PORT = 8288
+
+
+def register(commands: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("dev", help="serve everything here, with the demo workspace", allow_abbrev=False)
+    parser.add_argument("--port", type=int, default=PORT, help=f"the port to serve on ({PORT})")
+    parser.set_defaults(command=_run)
+
+
+def _run(arguments: Namespace) -> int:
+    from .process import run
+
+    return run(arguments.port)

@@ -1,0 +1,88 @@
+"""What `flowapp dev` runs besides the web server: the database brought up to date, the demo, the embedded worker."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowapp.cli.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from flowapp.demo.people import Kept
+    from flowapp.demo.workspace import Opened
+    from flowapp.dispatch.embedded import EmbeddedDispatcher
+
+
+@dataclass
+class Application:
+    """Everything that is up: the ASGI application, the demo workspace, and the worker unless Celery is it."""
+
+    asgi: Any
+    demo: Opened
+    worker: EmbeddedDispatcher | None
+
+    def stop(self) -> None:
+        """Stop executing runs; the next process continues them."""
+        if self.worker is not None:
+            self.worker.stop()
+
+
+def start() -> Application:
+    """Bring everything up. Raises whatever the project's code raises when it is imported."""
+    import django
+    from django.db import OperationalError, connection
+
+    django.setup()
+    try:
+        kept = _migrate()
+        worker, demo = _open(kept)
+    except OperationalError as error:
+        cause = str(error).strip().partition("\n")[0]
+        raise CommandFailed(f"the database does not answer: {cause}") from None
+    finally:
+        connection.close()
+    from flowapp.asgi import application
+
+    return Application(application, demo, worker)
+
+
+def _migrate() -> Kept:
+    """Apply what is new; meanwhile, the first time, the slow hash of the demo's password is made."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    from flowapp.demo import people
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        kept = pool.submit(people.keep, settings.FLOWAPP_HOME)
+        call_command("migrate", interactive=False, verbosity=0)
+        return kept.result()
+
+
+def _open(kept: Kept) -> tuple[EmbeddedDispatcher | None, Opened]:
+    """Start the worker, and load the demo, whose runs it executes."""
+    from django.conf import settings
+
+    from flowapp.demo import workspace
+    from flowapp.dispatch.embedded import EmbeddedDispatcher
+
+    on_celery = bool(settings.FLOWAPP_BROKER_URL)
+    if on_celery:
+        from flowapp.dispatch import celery
+
+        celery.connect()
+    # With Celery, no worker may be up yet: the demo's story is executed here, once, and nothing else.
+    worker = EmbeddedDispatcher(queues=settings.FLOWAPP_QUEUES) if not on_celery or workspace.is_missing() else None
+    if worker is not None:
+        worker.start()
+    try:
+        demo = workspace.load(settings.FLOWAPP_HOME, kept, settings.FLOWAPP_DEV_API_KEY)
+    except BaseException:
+        if worker is not None:
+            worker.stop()
+        raise
+    if worker is not None and on_celery:
+        worker.stop()
+        worker = None
+    return worker, demo

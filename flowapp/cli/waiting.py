@@ -1,0 +1,20 @@
+"""What a run waits for, and on whom, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .output import left
+
+
+def sentence(wait: Mapping[str, Any]) -> str:
+    """One wait of a run, such as "manager-approval by role:manager, due in 47 h 59 min"."""
+    kind, name = wait["kind"], str(wait["name"])
+    due = f", {left(wait['due_at'])}" if kind == "sleep" and wait.get("due_at") else ""
+    if kind == "sleep":
+        return f"time to pass{due}"
+    what = {"signal": f"the signal {name.removeprefix('signal:')}", "prompt": name}.get(kind, f"{kind} {name}")
+    people = f" by {', '.join(wait['assignees'])}" if wait.get("assignees") else ""
+    due = f", due {left(wait['due_at'])}" if wait.get("due_at") else ""
+    return f"{what}{people}{due}"

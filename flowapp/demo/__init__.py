@@ -1,0 +1,1 @@
+"""The demo: example workflows, and the workspace "Acme" that shows them at work."""

@@ -1,0 +1,32 @@
+"""Loads the demo workspace: its people, and once, when it is new, its story."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowapp.tenancy import queries
+
+from . import people, story
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The demo workspace, and what opens it."""
+
+    workspace: str
+    api_key: str
+    users: list[people.Access]
+
+
+def load(home: Path, kept: people.Kept, preset_key: str = "") -> Opened:
+    """The demo workspace, made when it is missing. Something must be executing runs when it is: see `is_missing`."""
+    new = is_missing()
+    workspace = people.assemble()
+    api_key, users = people.admit(workspace, home, kept, preset_key)
+    if new:
+        story.tell(workspace)
+    return Opened(workspace.slug, api_key, users)
+
+
+def is_missing() -> bool:
+    """Whether this database has no demo workspace yet."""
+    return queries.workspace(people.SLUG) is None

@@ -1,0 +1,388 @@
+"""The environment Flowapp reads: every variable in one table, read and judged here, without Django.
+
+`settings.py` boots on it and refuses what is wrong; `flowapp doctor` prints it; the reference page is held to it.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+MODES = ("production", "dev", "test")
+SECRETS_FILE = "secrets.json"
+DEMO_WORKFLOWS = "flowapp.demo.workflows"
+_FEWEST_CHARACTERS, _FEWEST_DIFFERENT = 32, 10
+_PLACEHOLDERS = ("changeme", "change-me", "insecure", "example", "placeholder", "your-")
+
+
+class BadEnvironment(Exception):
+    """The environment is not fit to start with; `.problems` says, variable by variable, what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("Flowapp cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable: what it means, what holds without it, and whether its value may be shown."""
+
+    name: str
+    default: str
+    meaning: str
+    secret: bool = False
+    check: Callable[[str], str | None] | None = None
+
+
+def _scheme(*allowed: str) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        scheme = urlsplit(value).scheme
+        return None if scheme in allowed else f"must begin with {' or '.join(f'{name}://' for name in allowed)}"
+
+    return check
+
+
+def _whole_number(value: str) -> str | None:
+    return None if value.isdecimal() else "must be a whole number, 0 or more"
+
+
+def _one_or_more(value: str) -> str | None:
+    return None if value.isdecimal() and int(value) else "must be a whole number, 1 or more"
+
+
+def _mode(value: str) -> str | None:
+    return None if value in MODES else f"must be one of {', '.join(MODES)}"
+
+
+def weakness(text: str) -> str | None:
+    """What makes `text` unfit as a secret, or None."""
+    if len(text) < _FEWEST_CHARACTERS:
+        return f"is too short: {_FEWEST_CHARACTERS} characters at least"
+    if len(set(text)) < _FEWEST_DIFFERENT or any(word in text.lower() for word in _PLACEHOLDERS):
+        return "is easy to guess"
+    return None
+
+
+def _secret(value: str) -> str | None:
+    problem = weakness(value)
+    return problem and f"{problem}. Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+
+
+def _secrets(value: str) -> str | None:
+    return next((problem for part in value.split(",") if (problem := _secret(part.strip()))), None)
+
+
+VARIABLES = (
+    Variable(
+        "FLOWAPP_MODE",
+        "production",
+        "how strict to be: `production`, `dev` (set by `flowapp dev`) or `test` (set by the tests)",
+        check=_mode,
+    ),
+    Variable("FLOWAPP_HOME", ".flowapp", "folder for the embedded database, generated secrets and `dev.json`"),
+    Variable(
+        "FLOWAPP_DATABASE_URL",
+        "SQLite in FLOWAPP_HOME",
+        "`postgresql://user:password@host/name` in production",
+        secret=True,
+        check=_scheme("postgresql", "postgres", "sqlite"),
+    ),
+    Variable(
+        "FLOWAPP_BROKER_URL",
+        "unset: embedded dispatcher",
+        "`redis://…` or `amqp://…`: runs execute on Celery workers (needs PostgreSQL)",
+        secret=True,
+        check=_scheme("redis", "rediss", "amqp", "amqps"),
+    ),
+    Variable(
+        "FLOWAPP_REDIS_URL",
+        "the broker's, when that is Redis",
+        "hints between processes, cache, channels; without it processes poll each second",
+        secret=True,
+        check=_scheme("redis", "rediss"),
+    ),
+    Variable(
+        "FLOWAPP_WORKFLOWS",
+        "`workflows` where that package exists",
+        "modules to import, comma-separated; every installed Django app's `workflows.py` is discovered as well",
+    ),
+    Variable(
+        "FLOWAPP_QUEUES",
+        "default",
+        "the queues whose runs a worker takes, comma-separated; `flowapp worker --queues` sets it",
+    ),
+    Variable(
+        "FLOWAPP_CONCURRENCY",
+        "100",
+        "how many runs a worker executes at once; `flowapp worker --concurrency` sets it",
+        check=_one_or_more,
+    ),
+    Variable(
+        "FLOWAPP_SECRET_KEY",
+        "generated into FLOWAPP_HOME by `flowapp dev`; required otherwise",
+        "signs sessions, CSRF tokens and links; 32 random characters at least",
+        secret=True,
+        check=_secret,
+    ),
+    Variable(
+        "FLOWAPP_ENCRYPTION_KEYS",
+        "generated into FLOWAPP_HOME by `flowapp dev`; required otherwise",
+        "comma-separated, newest first: encrypts data and signs the audit log; 32 random characters at least, each",
+        secret=True,
+        check=_secrets,
+    ),
+    Variable(
+        "FLOWAPP_BASE_URL",
+        "http://localhost:8288",
+        "the address people use; `https://` turns on secure cookies, HSTS and the redirect to https",
+        check=_scheme("http", "https"),
+    ),
+    Variable(
+        "FLOWAPP_ALLOWED_HOSTS",
+        "FLOWAPP_BASE_URL's host, and localhost",
+        "host names this server answers to, comma-separated",
+    ),
+    Variable(
+        "FLOWAPP_EMAIL_URL",
+        "console:",
+        "how mail leaves: `smtp://user:password@host:587` (STARTTLS), `smtps://…`, `console:` or `memory:`",
+        secret=True,
+        check=_scheme("smtp", "smtps", "console", "memory"),
+    ),
+    Variable("FLOWAPP_EMAIL_FROM", "Flowapp <flowapp@localhost>", "the sender of mails"),
+    Variable(
+        "FLOWAPP_PROXY_COUNT",
+        "0",
+        "how many proxies stand before this server: that many X-Forwarded-For entries are believed",
+        check=_whole_number,
+    ),
+    Variable("FLOWAPP_LOG_LEVEL", "INFO", "the least severe log line to print: DEBUG, INFO, WARNING or ERROR"),
+    Variable(
+        "FLOWAPP_API_KEY",
+        "the one in `dev.json`",
+        "the key with which the command line calls FLOWAPP_BASE_URL",
+        secret=True,
+    ),
+    Variable(
+        "FLOWAPP_DEV_API_KEY",
+        "random",
+        "in `dev` only: the demo workspace's API key, any `ffk_` string of 20 characters or more",
+        secret=True,
+        check=lambda value: (
+            None if value.startswith("ffk_") and len(value) >= 20 else "must be ffk_ and 20 characters or more in all"
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The environment as read: what is set, over what `flowapp dev` generated, over the defaults."""
+
+    values: Mapping[str, str]
+
+    def _get(self, name: str, default: str = "") -> str:
+        return self.values.get(name, default)
+
+    @property
+    def mode(self) -> str:
+        return self._get("FLOWAPP_MODE", "production")
+
+    @property
+    def home(self) -> Path:
+        return Path(self._get("FLOWAPP_HOME", ".flowapp")).resolve()
+
+    @property
+    def database_url(self) -> str:
+        return self._get("FLOWAPP_DATABASE_URL")
+
+    @property
+    def on_postgresql(self) -> bool:
+        return self.database_url.startswith("postgres")
+
+    @property
+    def database(self) -> dict[str, Any]:
+        """The database as Django names its parts; what follows `?` in the URL becomes OPTIONS."""
+        parts = urlsplit(self.database_url or f"sqlite:///{self.home / 'flowapp.sqlite3'}")
+        if not self.on_postgresql:
+            return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path[1:])}
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path[1:]),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": unquote(parts.hostname or ""),
+            "PORT": str(parts.port or ""),
+            "OPTIONS": dict(parse_qsl(parts.query)),
+        }
+
+    @property
+    def broker_url(self) -> str:
+        return self._get("FLOWAPP_BROKER_URL")
+
+    @property
+    def redis_url(self) -> str:
+        fallback = self.broker_url if self.broker_url.startswith("redis") else ""
+        return self._get("FLOWAPP_REDIS_URL", fallback)
+
+    @property
+    def workflows(self) -> list[str]:
+        named = _list(self._get("FLOWAPP_WORKFLOWS")) or [name for name in ("workflows",) if _is_package(name)]
+        demo = [DEMO_WORKFLOWS] if self.mode == "dev" else []
+        return list(dict.fromkeys([*named, *demo]))
+
+    @property
+    def queues(self) -> list[str]:
+        return _list(self._get("FLOWAPP_QUEUES")) or ["default"]
+
+    @property
+    def concurrency(self) -> int:
+        return int(self._get("FLOWAPP_CONCURRENCY", "100"))
+
+    @cached_property
+    def secret_key(self) -> str:
+        return self._get("FLOWAPP_SECRET_KEY") or self._made_for_tests()
+
+    @cached_property
+    def encryption_keys(self) -> list[str]:
+        return _list(self._get("FLOWAPP_ENCRYPTION_KEYS")) or [self._made_for_tests()]
+
+    @property
+    def base_url(self) -> str:
+        return self._get("FLOWAPP_BASE_URL", "http://localhost:8288").rstrip("/")
+
+    @property
+    def https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        own = urlsplit(self.base_url).hostname or "localhost"
+        return _list(self._get("FLOWAPP_ALLOWED_HOSTS")) or list(dict.fromkeys([own, *_LOCAL]))
+
+    @property
+    def email_url(self) -> str:
+        return self._get("FLOWAPP_EMAIL_URL", "memory:" if self.mode == "test" else "console:")
+
+    @property
+    def email_from(self) -> str:
+        return self._get("FLOWAPP_EMAIL_FROM", "Flowapp <flowapp@localhost>")
+
+    @property
+    def proxy_count(self) -> int:
+        return int(self._get("FLOWAPP_PROXY_COUNT", "0"))
+
+    @property
+    def log_level(self) -> str:
+        return self._get("FLOWAPP_LOG_LEVEL", "WARNING" if self.mode == "test" else "INFO").upper()
+
+    @property
+    def dev_api_key(self) -> str:
+        return self._get("FLOWAPP_DEV_API_KEY")
+
+    def _made_for_tests(self) -> str:
+        if self.mode != "test":
+            raise BadEnvironment(_missing(self.values))
+        return secrets.token_urlsafe(48)
+
+    def problems(self) -> list[str]:
+        """Everything that is wrong, one sentence each; empty when Flowapp may start."""
+        wrong = [
+            f"{variable.name} {problem}"
+            for variable in VARIABLES
+            if variable.check and (value := self._get(variable.name)) and (problem := variable.check(value))
+        ]
+        if self.mode != "test":
+            wrong += _missing(self.values)
+        if self.broker_url and not self.on_postgresql:
+            wrong.append("FLOWAPP_BROKER_URL needs PostgreSQL: set FLOWAPP_DATABASE_URL=postgresql://… or unset it")
+        if self.mode == "production":
+            wrong += self._too_open()
+        return wrong
+
+    def _too_open(self) -> list[str]:
+        wrong = []
+        if not self.https and urlsplit(self.base_url).hostname not in _LOCAL:
+            wrong.append("FLOWAPP_BASE_URL must begin with https:// (http:// only for localhost)")
+        if "*" in self.allowed_hosts:
+            wrong.append("FLOWAPP_ALLOWED_HOSTS must name the hosts: * lets any origin in")
+        return wrong
+
+
+_LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+
+def _is_package(name: str) -> bool:
+    # A mere folder of that name, which Python would take for a package as well, holds something else.
+    found = find_spec(name)
+    return found is not None and found.origin is not None
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _missing(values: Mapping[str, str]) -> list[str]:
+    return [
+        f"{name} is not set. `flowapp dev` makes one; elsewhere set it to 32 random characters or more"
+        for name in ("FLOWAPP_SECRET_KEY", "FLOWAPP_ENCRYPTION_KEYS")
+        if not values.get(name)
+    ]
+
+
+def read(environ: Mapping[str, str] = os.environ) -> Environment:
+    """The environment with the secrets that `flowapp dev` keeps in FLOWAPP_HOME beneath it."""
+    given = {name: value for name, value in environ.items() if value != ""}
+    if given.get("FLOWAPP_MODE") == "test":
+        return Environment(given)
+    return Environment({**_kept_secrets(Environment(given).home), **given})
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Environment:
+    """The environment, or BadEnvironment naming everything that is wrong with it."""
+    environment = read(environ)
+    if problems := environment.problems():
+        raise BadEnvironment(problems)
+    return environment
+
+
+def _kept_secrets(home: Path) -> dict[str, str]:
+    try:
+        kept = json.loads((home / SECRETS_FILE).read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return {name: str(kept[name]) for name in ("FLOWAPP_SECRET_KEY", "FLOWAPP_ENCRYPTION_KEYS") if name in kept}
+
+
+def keep_dev_secrets(home: Path) -> None:
+    """Generate the two secrets into `home`, readable by their owner only, unless they are there. For `dev`."""
+    home.mkdir(parents=True, exist_ok=True)
+    made = {name: secrets.token_urlsafe(48) for name in ("FLOWAPP_SECRET_KEY", "FLOWAPP_ENCRYPTION_KEYS")}
+    try:
+        handle = os.open(home / SECRETS_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "w") as file:
+        json.dump(made, file)
+
+
+def in_force(environment: Environment) -> list[tuple[Variable, str]]:
+    """Each variable with the value in force, secrets masked. For `flowapp doctor`."""
+    return [(variable, _shown(variable, environment.values.get(variable.name))) for variable in VARIABLES]
+
+
+def _shown(variable: Variable, value: str | None) -> str:
+    if value is None:
+        return f"({variable.default})"
+    if not variable.secret:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme and parts.hostname:
+        return f"{parts.scheme}://…@{parts.hostname}{parts.path}" if "@" in parts.netloc else value
+    return "…"

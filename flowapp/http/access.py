@@ -1,0 +1,156 @@
+"""Declared access: every view says who may call it, and a view that does not say is refused.
+
+    @access(PUBLIC)                       anybody
+    @access(SIGNED_IN)                    every member of a workspace, and every API key
+    @access(Role.OWNER, Role.ADMIN)       these roles only; add WORKSPACE_KEY to let the workspace's own key in
+
+The same decorator stands under Ninja's: `@router.get(…)` above `@access(…)`.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from enum import Enum
+from typing import Any, Final, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponseBase
+from ninja.errors import HttpError
+from ninja.security.base import AuthBase
+from ninja.utils import check_csrf, contribute_operation_callback
+
+from flowapp.audit import record
+from flowapp.tenancy.actors import Actor
+from flowapp.tenancy.models import Role
+
+from .credentials import actor_of
+from .problems import Problem, respond
+from .requests import Request
+
+
+class Everybody(Enum):
+    """Whom a view may admit besides roles."""
+
+    PUBLIC = "anybody"
+    SIGNED_IN = "every member and every API key"
+    WORKSPACE_KEY = "the workspace's own API key"
+
+
+PUBLIC: Final = Everybody.PUBLIC
+SIGNED_IN: Final = Everybody.SIGNED_IN
+WORKSPACE_KEY: Final = Everybody.WORKSPACE_KEY
+Allowed = Everybody | Role
+
+# Everybody who may change things: all but viewers.
+CHANGERS: Final[tuple[Allowed, ...]] = (Role.OWNER, Role.ADMIN, Role.MANAGER, Role.REVIEWER, WORKSPACE_KEY)
+
+# Views of packages that judge access themselves; Ninja's are declared operation by operation.
+ELSEWHERE = ("allauth.", "ninja.operation")
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+
+def access(*allowed: Allowed) -> Callable[[V], V]:
+    """Declare who may call a view or a Ninja operation."""
+    if not allowed:
+        raise TypeError("access() needs to know who: PUBLIC, SIGNED_IN or roles")
+
+    def declare(view: V) -> V:
+        setattr(view, "access", frozenset(allowed))  # noqa: B010 - functions have no such attribute to a type checker
+        contribute_operation_callback(view, _guard_operation)
+        return view
+
+    return declare
+
+
+def declared(view: object) -> frozenset[Allowed] | None:
+    """What a view declares, if it does."""
+    found: frozenset[Allowed] | None = getattr(view, "access", None)
+    return found
+
+
+def check(request: HttpRequest, allowed: Collection[Allowed]) -> Actor | None:
+    """Raise the problem that keeps this request out, or say who came in (None: anybody)."""
+    asking = cast("Request", request)
+    if PUBLIC in allowed:
+        return asking.actor
+    actor = actor_of(request)
+    if SIGNED_IN in allowed or (asking.member.role in allowed if asking.member else WORKSPACE_KEY in allowed):
+        return actor
+    needed = ", ".join(sorted(role.value for role in allowed if isinstance(role, Role)))
+    yours = f"your role is {asking.member.role}" if asking.member else "the workspace's key has no role"
+    raise Problem("not-eligible", f"This needs one of the roles {needed}; {yours}.")
+
+
+class Declared(AuthBase):
+    """A Ninja operation's `auth`: its declared access, before its input is even looked at."""
+
+    openapi_type = "http"
+    openapi_scheme = "bearer"
+    openapi_name = "ApiKey"
+
+    def __init__(self, allowed: Collection[Allowed]) -> None:
+        self.allowed = allowed
+        super().__init__()
+
+    def __call__(self, request: HttpRequest) -> object:
+        actor = check(request, self.allowed)
+        if cast("Request", request).api_key is None and actor is not None and check_csrf(request):
+            raise HttpError(403, "The CSRF token is missing or wrong: send X-CSRFToken, or use an API key.")
+        return actor or True
+
+
+def _guard_operation(operation: Any) -> None:
+    """Ninja calls this for each operation made from a declared function."""
+    allowed = declared(operation.view_func)
+    guards = None if allowed is None or PUBLIC in allowed else [Declared(allowed)]
+    operation.auth_param = guards
+    operation.auth_callbacks = guards or []
+
+
+class AccessMiddleware:
+    """Judges every request by its view's declaration, and audits refusals."""
+
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._acall(request)
+        response: HttpResponseBase = self.get_response(request)
+        if _refused(request, response):
+            _audit(request)
+        return response
+
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase = await self.get_response(request)
+        if _refused(request, response):
+            await sync_to_async(_audit)(request)
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: object, kwargs: object
+    ) -> HttpResponseBase | None:
+        if view.__module__.startswith(ELSEWHERE):
+            return None
+        try:
+            check(request, declared(view) or _undeclared(view))
+        except Problem as problem:
+            return respond(request, problem)
+        return None
+
+
+def _undeclared(view: Callable[..., Any]) -> Collection[Allowed]:
+    name = getattr(view, "__qualname__", repr(view))
+    raise Problem("not-eligible", f"Nobody may call {view.__module__}.{name}: it declares no access.")
+
+
+def _refused(request: HttpRequest, response: HttpResponseBase) -> bool:
+    return response.status_code == 403 and cast("Request", request).actor is not None
+
+
+def _audit(request: HttpRequest) -> None:
+    record(by=actor_of(request), verb="access.refused", target=f"url:{request.method} {request.path}"[:320])

@@ -1,0 +1,53 @@
+"""The cap on request bodies, counted as they arrive: Django alone would first write all of it to disk."""
+
+import json
+from typing import Any
+
+from .problems import CONTENT_TYPE, Problem
+
+_Scope = dict[str, Any]
+
+
+class _TooLarge(Exception):
+    """The body went over the cap while it was read."""
+
+
+class BodyLimit:
+    """ASGI middleware: a body over `most` bytes is answered 413, announced or not."""
+
+    def __init__(self, app: Any, most: int) -> None:
+        self.app = app
+        self.most = most
+
+    async def __call__(self, scope: _Scope, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if _announced(scope) > self.most:
+            await self._refuse(send)
+            return
+        counted = 0
+
+        async def counting() -> Any:
+            nonlocal counted
+            message = await receive()
+            counted += len(message.get("body", b""))
+            if counted > self.most:
+                raise _TooLarge
+            return message
+
+        try:
+            await self.app(scope, counting, send)
+        except _TooLarge:
+            await self._refuse(send)
+
+    async def _refuse(self, send: Any) -> None:
+        problem = Problem("too-large", f"The body is over the limit of {self.most} bytes: send less.")
+        headers = [(b"content-type", CONTENT_TYPE.encode()), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(problem.document()).encode()})
+
+
+def _announced(scope: _Scope) -> int:
+    value = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(value) if value.isdigit() else 0

@@ -1,0 +1,35 @@
+"""How log lines look: JSON, one object a line, in production; short and readable elsewhere. With the request's id."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from flowapp.audit.origin import origin
+
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "request", "taskName"}
+
+
+class Formatter(logging.Formatter):
+    """Writes what was given as `extra=` along; never a request or its headers."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+        self.as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(self._fields(record), default=str) if self.as_json else super().format(record)
+
+    def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
+        fields = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+        fields |= {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id := origin().request_id:
+            fields["request_id"] = request_id
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return fields

@@ -1,0 +1,111 @@
+"""/v1/prompts: the questions runs put to people, and deciding them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Router
+from pydantic import BaseModel, Field
+
+from approvals import actions, queries
+from approvals.states import PromptStatus, PromptType, Risk
+from flowapp.http.access import SIGNED_IN, access
+from flowapp.http.credentials import actor_of
+from flowapp.http.requests import Request
+
+from .paging import CURSOR, LIMIT, Page, reading
+from .schemas import Out, Person, Text
+
+router = Router(tags=["prompts"])
+
+
+class Decision(Out):
+    """How a prompt ended. `by` is null when nobody answered in time and the workflow names an outcome for that."""
+
+    outcome: str
+    reasoning: str
+    data: Any
+    by: Person | None
+    at: datetime
+    channel: str
+    timed_out: bool
+
+
+class Prompt(Out):
+    """A question a run puts to people, with exactly what is decided on."""
+
+    id: UUID
+    run_id: UUID
+    workflow: str
+    name: str
+    type: PromptType
+    title: str
+    message: str
+    data: Any
+    outcomes: list[str] = Field(validation_alias="outcome_values")
+    form: dict[str, Any] | None = Field(
+        validation_alias="schema", description="JSON Schema of the decision's `data`; null when it takes none."
+    )
+    assignees: list[str]
+    requester: Person | None
+    risk: Risk
+    status: PromptStatus
+    version: int
+    created_at: datetime
+    due_at: datetime | None
+    decision: Decision | None
+
+
+class PromptPage(Page[Prompt]):
+    """A page of prompts."""
+
+
+class Answer(BaseModel):
+    """A decision. With `version`, it counts only if the question is still the one that was read."""
+
+    outcome: Text = Field(max_length=64)
+    reasoning: Text = Field("", max_length=10_000)
+    data: Any = None
+    version: int | None = None
+
+
+@router.get("/prompts", response=PromptPage)
+@access(SIGNED_IN)
+def list_prompts(
+    request: Request,
+    status: PromptStatus | None = None,
+    run_id: UUID | None = None,
+    cursor: str | None = CURSOR,
+    limit: int = LIMIT,
+) -> PromptPage:
+    """The workspace's prompts, newest first."""
+    with reading(cursor):
+        page = queries.prompt_page(status=status, run_id=run_id, cursor=cursor, limit=limit)
+    return PromptPage(items=[Prompt.model_validate(view) for view in page.items], next=page.next)
+
+
+@router.get("/prompts/{prompt_id}", response=Prompt)
+@access(SIGNED_IN)
+def get_prompt(request: Request, prompt_id: UUID) -> Prompt:
+    """One prompt."""
+    return Prompt.model_validate(queries.prompt_detail(prompt_id))
+
+
+@router.post("/prompts/{prompt_id}/complete", response=Prompt)
+@access(SIGNED_IN)
+def complete_prompt(request: Request, prompt_id: UUID, answer: Answer) -> Prompt:
+    """Decide a prompt, once; only its assignees may. Answers with the prompt and its decision.
+
+    The same person deciding the same again gets the same answer; whoever comes second gets 409 and the decision
+    that counts.
+    """
+    actions.decide(
+        prompt_id,
+        by=actor_of(request),
+        outcome=answer.outcome,
+        reasoning=answer.reasoning,
+        data=answer.data,
+        version=answer.version,
+        channel="api",
+    )
+    return Prompt.model_validate(queries.prompt_detail(prompt_id))

@@ -1,0 +1,40 @@
+"""The shapes that several resources share."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from approvals.states import decider
+
+# PostgreSQL's text holds every character but this one.
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+
+
+class Out(BaseModel):
+    """What we answer: built from the rooms' own values."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Person(Out):
+    """Who did something: a person, an agent, a key, the system or a policy. `email` is empty for all but people."""
+
+    kind: str
+    name: str
+    email: str
+
+    @classmethod
+    def of(cls, actor: Mapping[str, Any] | None) -> "Person | None":
+        """Who a stored actor is; None for nobody."""
+        who = decider(actor)
+        return cls.model_validate(who) if who else None
+
+
+class Failure(Out):
+    """What went wrong, and in which step."""
+
+    type: str
+    message: str
+    step: str | None

@@ -1,0 +1,199 @@
+"""/v1/runs/{id}/stream: a run as it happens, as server-sent events.
+
+First a `run` (the document of GET /v1/runs/{id}), then a `step` for each step as it changes and a `state` (the run
+without its steps) as that changes; it ends when the run has. An event's id is a place: which recorded outcome was
+told last. A client that comes back with `Last-Event-ID` gets every outcome after that place; when a retry has
+rewritten the run's history meanwhile, it gets a `run` again. The stream holds no database connection and no thread
+while it waits.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from time import time
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.http import HttpResponse, StreamingHttpResponse
+from ninja import Router
+
+from flowapp.engine import queries
+from flowapp.engine.queries import Page, StepRow
+from flowapp.engine.states import TERMINAL, RunStatus
+from flowapp.http.access import SIGNED_IN, access
+from flowapp.http.broadcast import Subscription, broadcaster
+from flowapp.http.credentials import identify
+from flowapp.http.requests import Request
+from flowapp.tenancy.scope import current, scoped
+
+from .bodies import as_bytes
+from .runs import RunState, Step, run_document, run_state
+
+router = Router(tags=["runs"])
+_BATCH = 200
+_LOOK_AGAIN = 2.0  # seconds; outcomes that come in fast are not announced one by one
+_KEEPALIVE = 15.0
+_BUSY = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+_EVENTS: dict[str, Any] = {
+    "responses": {200: {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    "parameters": [{"in": "header", "name": "Last-Event-ID", "schema": {"type": "string"}, "required": False}],
+}
+
+
+@router.get("/runs/{run_id}/stream", openapi_extra=_EVENTS)
+@access(SIGNED_IN)
+async def stream_run(request: Request, run_id: UUID) -> HttpResponse | StreamingHttpResponse:
+    """A run as it happens: `run`, then `step` and `state` events. `Last-Event-ID` resumes; 204 when all was told."""
+    since = time()
+    follower = Follower(request, run_id, Place.parse(request.headers.get("Last-Event-ID", "")))
+    first = await follower.look()
+    if follower.done and not first:
+        return HttpResponse(status=204)
+    return StreamingHttpResponse(
+        _events(follower, first, since),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(follower: "Follower", news: list[bytes], since: float) -> AsyncIterator[bytes]:
+    subscription = Subscription(follower.workspace_id, [f"run:{follower.run_id}"])
+    broadcaster().add(subscription, since)
+    try:
+        yield b"retry: 1000\n\n"
+        while True:
+            yield b"".join(news) or b": still here\n\n"
+            if follower.done or not await _something(subscription, follower.patience):
+                return
+            news = await follower.look()
+    finally:
+        broadcaster().remove(subscription)
+
+
+async def _something(subscription: Subscription, seconds: float) -> bool:
+    """Wait for a hint, or long enough to look without one; False when the server stops."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await subscription.next() is not None
+    except TimeoutError:
+        return True
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a client was told: the last recorded outcome, when that came to be, and the run's status."""
+
+    seq: int = 0
+    at: str = ""
+    status: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """The place in an event's id; the beginning for whatever else comes."""
+        seq, _, rest = text.partition(".")
+        at, _, status = rest.partition(".")
+        return cls(int(seq), at, status) if seq.isascii() and seq.isdigit() and len(seq) < 10 else cls()
+
+    def after(self, row: StepRow) -> "Place":
+        """This place once a recorded outcome was told."""
+        return Place(row.seq or 0, f"{row.ended_at:%Y%m%d%H%M%S%f}", self.status)
+
+    def __str__(self) -> str:
+        return f"{self.seq}.{self.at}.{self.status}"
+
+
+class Follower:
+    """What one client knows of a run. `look` says what is new since."""
+
+    def __init__(self, request: Request, run_id: UUID, place: Place) -> None:
+        self.request = request
+        self.workspace_id = current()
+        self.run_id = run_id
+        self.done = False
+        self.patience = _KEEPALIVE
+        self._place = place
+        self._told: dict[tuple[str, int], bytes] = {}
+        self._state = b""
+
+    async def look(self) -> list[bytes]:
+        """The events that tell what changed, in order."""
+        # Not in the request's own thread, which would then live, with its connection, as long as the stream.
+        return await sync_to_async(self._look, thread_sensitive=False)()
+
+    def _look(self) -> list[bytes]:
+        try:
+            with scoped(self.workspace_id):
+                return list(self._news()) if self._welcome() else []
+        finally:
+            connection.close()
+
+    def _welcome(self) -> bool:
+        """Whether the key, if one was used, is still good: a revoked one is told nothing more."""
+        if self.request.api_key is not None:
+            self.request.actor = None
+            identify(self.request)
+            self.done = self.request.actor is None
+        return not self.done
+
+    def _news(self) -> Iterator[bytes]:
+        # The state is read before the steps, and told after them: an end comes after all outcomes that led to it.
+        state = run_state(queries.run_detail(self.run_id))
+        page = self._page()
+        if page is None:
+            yield self._snapshot()
+            page = self._page() or Page([], None)
+        told = [self._event("step", content) for content in self._changed(page.items)]
+        yield from told
+        if page.next is None:
+            yield from self._state_if_new(state, told=bool(told))
+        self.done = page.next is None and state.status in TERMINAL
+        self.patience = 0 if page.next else _LOOK_AGAIN if state.status in _BUSY else _KEEPALIVE
+
+    def _page(self) -> queries.Page[StepRow] | None:
+        """The outcomes after the place, and what is open; None when the place is not in the run's history."""
+        if not self._place.status:
+            return None
+        before = max(self._place.seq - 1, 0)
+        page = queries.step_page(self.run_id, cursor=str(before), limit=_BATCH)
+        if not self._place.seq:
+            return page
+        last = page.items[0] if page.items else None
+        known = last is not None and last.seq and self._place == self._place.after(last)
+        return Page(page.items[1:], page.next) if known else None
+
+    def _snapshot(self) -> bytes:
+        detail = queries.run_detail(self.run_id)
+        document = run_document(detail)
+        self._place = Place(status=document.status)
+        for row in detail.steps:
+            self._place = self._place.after(row) if row.seq else self._place
+        self._told = {(step.name, step.occurrence): as_bytes(step) for step in document.steps}
+        self._state = as_bytes(RunState(**dict(document)))
+        return self._event("run", as_bytes(document))
+
+    def _changed(self, rows: list[StepRow]) -> Iterator[bytes]:
+        for row in rows:
+            key, content = (row.name, row.occurrence), as_bytes(Step.model_validate(row))
+            if row.seq:
+                self._place = self._place.after(row)
+                self._told.pop(key, None)
+            elif self._told.get(key) == content:
+                continue
+            else:
+                self._told[key] = content
+            yield content
+
+    def _state_if_new(self, state: RunState, *, told: bool) -> Iterator[bytes]:
+        content = as_bytes(state)
+        # Who comes back after the end, and missed nothing, is not told of it again.
+        knows_end = not self._state and not told and state.status in TERMINAL and state.status == self._place.status
+        if content != self._state and not knows_end:
+            self._state = content
+            self._place = replace(self._place, status=state.status)
+            yield self._event("state", content)
+
+    def _event(self, name: str, content: bytes) -> bytes:
+        return f"event: {name}\nid: {self._place}\ndata: ".encode() + content + b"\n\n"

@@ -1,0 +1,80 @@
+"""Workflows: what is registered here, and for each the form that starts a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from flowapp.engine import queries, registry, runs
+from flowapp.engine.errors import IdempotencyConflict, InvalidInput
+from flowapp.http.access import CHANGERS, SIGNED_IN, access
+from flowapp.http.credentials import actor_of
+from flowapp.web import answers, schema_form
+
+
+@access(SIGNED_IN)
+@require_GET
+def workflow_list(request: HttpRequest) -> HttpResponse:
+    """Every workflow in its newest version."""
+    newest = {definition.name: definition for definition in registry.all()}
+    cards = [
+        {"name": one.name, "version": one.version, "doc": one.doc, "fields": schema_form.fields(one.input_schema())}
+        for one in newest.values()
+    ]
+    return answers.page(request, "web/workflows.html", {"workflows": cards})
+
+
+@access(SIGNED_IN)
+@require_GET
+def workflow_page(request: HttpRequest, name: str) -> HttpResponse:
+    """One workflow: what it is, its latest runs, and the form that starts one."""
+    definition = registry.find(name)
+    return _page(request, name, schema_form.fields(definition.input_schema()))
+
+
+@access(*CHANGERS)
+@require_POST
+def start(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Start a run from the form; wrong input keeps what was typed and names each field."""
+    known = schema_form.fields(registry.find(name).input_schema())
+    typed = {key: value for key, value in request.POST.items() if isinstance(value, str)}
+    # The form carries a key made with the page: pressing twice, or again after going back, starts one run.
+    key = typed.get("idempotency_key", "")[:100] or None
+    try:
+        handle = runs.start(name, schema_form.read(known, typed), by=actor_of(request), idempotency_key=key)
+    except (InvalidInput, schema_form.Unreadable) as wrong:
+        return _page(request, name, known, typed=typed, errors=wrong.errors, status=422)
+    except IdempotencyConflict:
+        changed = {"loc": [], "msg": "This form already started a run with other values. Press Start once more."}
+        return _page(request, name, known, typed=typed, errors=[changed], status=409)
+    messages.success(request, f"Started {name}.")
+    return redirect("run", run_id=handle.id)
+
+
+def _page(
+    request: HttpRequest,
+    name: str,
+    known: Sequence[schema_form.Field],
+    *,
+    typed: Mapping[str, str] | None = None,
+    errors: Sequence[Mapping[str, Any]] = (),
+    status: int = 200,
+) -> HttpResponse:
+    versions = [definition for definition in registry.all() if definition.name == name]
+    context = {
+        "workflow": versions[-1],
+        "versions": versions,
+        "schema": versions[-1].input_schema(),
+        "fields": known if typed is None else schema_form.filled(known, typed, errors),
+        "form_errors": schema_form.unplaced(known, errors),
+        "has_errors": bool(errors),
+        "idempotency_key": uuid4().hex,
+        "recent": queries.run_page(workflow=name, limit=5).items,
+    }
+    return answers.page(request, "web/workflow.html", context, status=status)

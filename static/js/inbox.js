@@ -1,0 +1,112 @@
+// The inbox by keyboard, and what comes after a decision: the next row, or the next arrival when the list is empty.
+// One key alone never confirms what is of high risk: there the keys point at an answer that opens first.
+
+const SETTLE = 600; // ms after a new prompt came up in which a or d is still meant for the one before
+const inbox = document.querySelector("[data-inbox]");
+const wide = matchMedia("(min-width: 761px)");
+let shownAt = 0;
+let focusVerdict = false;
+
+const current = () => inbox.querySelector(".row[aria-current]");
+const article = () => inbox.querySelector("[data-prompt]");
+const links = () => [...inbox.querySelectorAll("#rows li:not(.is-gone) .row")];
+
+function move(step) {
+  const all = links();
+  if (!all.length) return;
+  const at = all.indexOf(current());
+  const next = all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)];
+  if (next === current()) return;
+  mark(next);
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+  next.click();
+}
+
+function mark(link) {
+  for (const row of inbox.querySelectorAll(".row[aria-current]")) row.removeAttribute("aria-current");
+  link?.setAttribute("aria-current", "true");
+}
+
+function open(link) {
+  mark(link);
+  htmx.ajax("GET", link.getAttribute("href"), { target: "#detail", swap: "innerHTML show:none" });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.target.closest?.("input, textarea, select, dialog, [popover]")) return;
+  if (event.key === "j") move(1);
+  if (event.key === "k") move(-1);
+  if (!["a", "d", "c"].includes(event.key) || Date.now() - shownAt < SETTLE || event.repeat) return;
+  const button = inbox.querySelector(`#detail [data-key="${event.key}"]`);
+  if (button) {
+    event.preventDefault();
+    button.click();
+  }
+});
+
+inbox.addEventListener("click", (event) => {
+  // A press of Enter on a row leads into the prompt; a click with the mouse leaves the focus where it is.
+  if (event.isTrusted && event.detail === 0 && event.target.closest(".row")) focusVerdict = true;
+});
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== "detail") return;
+  // New content comes in before the old goes: an answer left open there would close its namesake here.
+  for (const old of inbox.querySelectorAll("details[name]")) old.removeAttribute("name");
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "detail") return;
+  const shown = article();
+  inbox.dataset.view = shown ? "detail" : "list";
+  if (!shown) return;
+  if (event.detail.requestConfig?.triggeringEvent && /^(sse|live):/.test(event.detail.requestConfig.triggeringEvent.type)) return;
+  shownAt = Date.now();
+  mark(inbox.querySelector(`#row-${CSS.escape(shown.dataset.prompt)} .row`));
+  document.title = `${shown.querySelector("#verdict").textContent} · ${document.title.split(" · ").at(-1)}`;
+  const notice = shown.querySelector("[data-focus]");
+  if (notice) notice.focus();
+  else if (focusVerdict) shown.querySelector("#verdict").focus();
+  focusVerdict = false;
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  // The form itself is gone by now; htmx tells on what was around it.
+  if (!event.detail.requestConfig.elt.matches("[data-decide]") || event.detail.xhr.status >= 400) return;
+  const decided = article();
+  if (!decided || decided.querySelector("[data-decide]")) return;
+  const said = decided.querySelector("#prompt-notice .chip")?.textContent.trim() ?? "Done";
+  document.dispatchEvent(new CustomEvent("app:toast", { detail: `${said}: ${decided.querySelector("#verdict").textContent}` }));
+  after(decided.dataset.prompt);
+});
+
+function after(id) {
+  const row = inbox.querySelector(`#row-${CSS.escape(id)}`);
+  const next = sibling(row, "nextElementSibling") ?? sibling(row, "previousElementSibling");
+  row?.remove();
+  focusVerdict = true;
+  if (next) next.querySelector(".row").click();
+  else {
+    inbox.querySelector("#verdict")?.focus();
+    htmx.ajax("GET", inbox.querySelector(".tabs [aria-current]")?.href ?? "/inbox/", { target: "#list", swap: "morph" });
+  }
+}
+
+function sibling(row, direction) {
+  let at = row?.[direction];
+  while (at?.classList.contains("is-gone")) at = at[direction];
+  return at;
+}
+
+/** With nothing left to decide in view, the first prompt of the list is taken. */
+function takeFirst() {
+  const shown = article();
+  if (!wide.matches || (shown && (shown.dataset.status === "pending" || links().includes(current())))) return;
+  const [first] = links();
+  if (first) open(first);
+}
+
+document.addEventListener("htmx:afterSettle", (event) => event.detail.target?.id === "list" && takeFirst());
+if (!article()) takeFirst();

@@ -1,0 +1,1 @@
+"""The board: tasks with readable IDs, assigned to members or agents."""

@@ -1,0 +1,7 @@
+"""Tells Django about the task board."""
+
+from django.apps import AppConfig
+
+
+class TaskboardConfig(AppConfig):
+    name = "taskboard"

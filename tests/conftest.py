@@ -1,0 +1,79 @@
+"""What every test may ask for: the real servers, the database under Django, and `async def` tests."""
+
+import inspect
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+from asgiref.sync import async_to_sync
+from django.conf import settings
+
+from tests import servers
+
+if TYPE_CHECKING:
+    from flowapp.dispatch.embedded import EmbeddedDispatcher
+
+hypothesis.settings.register_profile("flowapp", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("flowapp")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an `async def` test as Django does: its ORM calls come back to this thread, into the test's transaction."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    async_to_sync(pyfuncitem.obj)(**{name: pyfuncitem.funcargs[name] for name in names})
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    # In memory, SQLite knows no WAL and other threads' connections meet table locks; Flowapp never runs that way.
+    databases: dict[str, dict[str, Any]] = settings.DATABASES
+    for alias, database in databases.items():
+        if database["ENGINE"].endswith("sqlite3"):
+            database.setdefault("TEST", {})["NAME"] = str(Path(os.environ["FLOWAPP_HOME"], f"test-{alias}.sqlite3"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.Postgres]:
+    """A real PostgreSQL, shared by all workers of this test run: make databases of your own in it."""
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: servers.Postgres) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, dropped after the test."""
+    url = postgres_server.new_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.Redis]:
+    """A real Redis of this worker's own: a test may flush it without hurting a neighbour."""
+    with servers.redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: servers.Redis) -> str:
+    """The URL of an empty Redis."""
+    redis_server.flush()
+    return redis_server.url
+
+
+@pytest.fixture
+def embedded_worker(transactional_db: None) -> Iterator["EmbeddedDispatcher"]:
+    """A worker as `flowapp dev` has it, in threads of this process: runs execute by themselves while the test looks."""
+    from flowapp.dispatch.embedded import EmbeddedDispatcher
+
+    dispatcher = EmbeddedDispatcher(concurrency=8)
+    dispatcher.start()
+    yield dispatcher
+    dispatcher.stop()

@@ -1,0 +1,1 @@
+"""Tests through a real browser on a real server."""

@@ -1,0 +1,26 @@
+"""How pages are looked at: on a wide and a narrow screen, light and dark."""
+
+import dataclasses
+from typing import Literal
+
+import pytest
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """A screen, in CSS pixels, and a colour scheme."""
+
+    width: int
+    height: int
+    scheme: Literal["light", "dark"]
+
+    def __str__(self) -> str:
+        return f"{self.width}-{self.scheme}"
+
+
+WIDE = Look(1440, 900, "light")
+NARROW = Look(390, 844, "light")
+LOOKS = [dataclasses.replace(look, scheme=scheme) for look in (WIDE, NARROW) for scheme in ("light", "dark")]
+
+every_look = pytest.mark.parametrize("look", LOOKS, ids=str, indirect=True)
+narrow = pytest.mark.parametrize("look", [NARROW], ids=str, indirect=True)

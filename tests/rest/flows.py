@@ -1,0 +1,69 @@
+"""Workflows that the REST tests start."""
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from flowapp import Context, step, workflow
+
+FAILURES: list[str] = []  # steps that are to fail, once for each mention
+
+
+class Expense(BaseModel):
+    employee: str
+    amount: Decimal
+    purpose: str
+
+
+class Shipping(BaseModel):
+    street: str
+    zip: str = Field(pattern="^[0-9]{5}$")
+
+
+@step
+def book(amount: Decimal) -> dict[str, Any]:
+    if "book" in FAILURES:
+        FAILURES.remove("book")
+        raise ValueError("the ledger is closed")
+    return {"booked": amount}
+
+
+@workflow(name="rest-plain")
+async def plain(ctx: Context, expense: Expense) -> dict[str, Any]:
+    """Books an expense.
+
+    Nobody is asked.
+    """
+    return await book(expense.amount)
+
+
+@workflow(name="rest-asks")
+async def asks(ctx: Context, expense: Expense) -> str:
+    decision = await ctx.prompt(
+        "manager-approval",
+        type="review",
+        title=f"Approve {expense.amount}",
+        data=expense,
+        assign=["role:manager", "user:dev@example.com"],
+        timeout="48h",
+    )
+    return f"{decision.outcome} by {decision.by}: {decision.reasoning}"
+
+
+@workflow(name="rest-form")
+async def form(ctx: Context) -> str:
+    decision = await ctx.prompt("where", type="form", title="Where to?", form=Shipping, assign="role:manager")
+    return decision.data.zip
+
+
+@workflow(name="rest-listens")
+async def listens(ctx: Context) -> list[Any]:
+    return [await ctx.wait_for_signal("word", type=str) for _ in range(2)]
+
+
+@workflow(name="rest-counts")
+async def counts(ctx: Context, upto: int) -> float:
+    for number in range(upto):
+        await ctx.step("count", float, number)
+    return float("nan")

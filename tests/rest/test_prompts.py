@@ -1,0 +1,131 @@
+"""/v1/prompts: reading questions, and the one decision each ends in."""
+
+import pytest
+
+from flowapp.engine import clock
+
+from .test_runs import start
+from .test_workflows import EXPENSE
+
+
+def ask(key, workflow="rest-asks", given=EXPENSE):
+    """A run that waits, and its prompt."""
+    run = start(key, workflow, given)
+    return run, key.get("/prompts", run_id=run).json()["items"][0]
+
+
+def test_a_prompt_shows_what_is_decided_on(key):
+    run, prompt = ask(key)
+    assert key.get(f"/prompts/{prompt['id']}").json() == prompt
+    times = {name: prompt.pop(name) for name in ("id", "created_at", "due_at")}
+    assert prompt == {
+        "run_id": run,
+        "workflow": "rest-asks",
+        "name": "manager-approval",
+        "type": "review",
+        "title": "Approve 80.00",
+        "message": "",
+        "data": EXPENSE,
+        "outcomes": ["approve", "deny"],
+        "form": None,
+        "assignees": ["role:manager", "user:dev@example.com"],
+        "requester": {"kind": "key", "name": "a key", "email": ""},
+        "risk": "low",
+        "status": "pending",
+        "version": 1,
+        "decision": None,
+    }
+    assert times["due_at"] > times["created_at"]
+
+
+def test_a_decision_ends_the_prompt_and_the_run_goes_on(key, bo):
+    run, prompt = ask(key)
+    answer = bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve", "reasoning": "fine"})
+    decided = answer.json()
+    assert (answer.status_code, decided["id"], decided["status"]) == (200, prompt["id"], "decided")
+    at = decided["decision"].pop("at")
+    assert decided["decision"] == {
+        "outcome": "approve",
+        "reasoning": "fine",
+        "data": None,
+        "by": {"kind": "person", "name": "Bo", "email": "bo@example.com"},
+        "channel": "api",
+        "timed_out": False,
+    }
+    assert prompt["created_at"] <= at
+    assert at.endswith("Z")
+    found = key.get(f"/runs/{run}").json()
+    assert (found["status"], found["output"]) == ("completed", "approve by bo@example.com: fine")
+
+
+def test_the_same_decision_again_is_the_same_answer(key, bo):
+    _, prompt = ask(key)
+    first, again = (bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve"}) for _ in range(2))
+    assert (again.status_code, again.json()) == (200, first.json())
+
+
+def test_a_viewer_who_is_assigned_decides(key, cast, calling):
+    _, prompt = ask(key)
+    dev = calling(cast.dev, "approvals:decide")
+    assert dev.post(f"/prompts/{prompt['id']}/complete", {"outcome": "deny"}).status_code == 200
+
+
+def test_a_form_comes_with_its_schema_and_takes_data(key, bo):
+    run, prompt = ask(key, "rest-form", None)
+    assert set(prompt["form"]["properties"]) == {"street", "zip"}
+    answer = bo.post(
+        f"/prompts/{prompt['id']}/complete", {"outcome": "submit", "data": {"street": "Main St", "zip": "12345"}}
+    )
+    assert answer.json()["decision"]["data"] == {"street": "Main St", "zip": "12345"}
+    assert key.get(f"/runs/{run}").json()["output"] == "12345"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_list_takes_the_same_queries_for_any_number(key, django_assert_num_queries, count):
+    for _ in range(count):
+        ask(key)
+    with django_assert_num_queries(4):  # the key, the prompts, their assignments, their decisions
+        assert len(key.get("/prompts").json()["items"]) == count
+
+
+def test_the_list_is_filtered_and_paged(key, bo):
+    (_, first), (run, second) = ask(key), ask(key)
+    bo.post(f"/prompts/{first['id']}/complete", {"outcome": "approve"})
+    assert [one["id"] for one in key.get("/prompts", status="pending").json()["items"]] == [second["id"]]
+    assert [one["id"] for one in key.get("/prompts", run_id=run).json()["items"]] == [second["id"]]
+    page = key.get("/prompts", limit=1).json()
+    rest = key.get("/prompts", limit=1, cursor=page["next"]).json()
+    assert [page["items"][0]["id"], rest["items"][0]["id"], rest["next"]] == [second["id"], first["id"], None]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"status": "denied"}, "status"),
+        ({"run_id": "1"}, "run_id"),
+        ({"limit": 201}, "limit"),
+        ({"cursor": "x~y"}, "cursor"),
+        ({"cursor": "0001-01-01T00:00:00+14:00~019b0000-0000-7000-8000-000000000000"}, "cursor"),
+    ],
+)
+def test_bad_queries_name_the_field(key, query, field):
+    answer = key.get("/prompts", **query)
+    assert (answer.status_code, [error["loc"] for error in answer.json()["errors"]]) == (422, [[field]])
+
+
+def test_an_expired_prompt_is_gone_not_denied(key, bo, dispatcher):
+    run, prompt = ask(key)
+    for _ in range(2):  # it escalates to Ana, then it expires
+        clock.shift("49h")
+        dispatcher.sweep()
+    answer = bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve"})
+    assert (answer.status_code, answer.json()["type"]) == (410, "expired")
+    assert key.get(f"/prompts/{prompt['id']}").json()["status"] == "expired"
+    assert key.get(f"/runs/{run}").json()["error"]["type"] == "PromptExpired"
+
+
+def test_a_cancelled_prompt_is_gone(key, bo):
+    run, prompt = ask(key)
+    key.post(f"/runs/{run}/cancel")
+    answer = bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve"})
+    assert (answer.status_code, answer.json()["type"]) == (410, "expired")

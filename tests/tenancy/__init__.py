@@ -1,0 +1,1 @@
+"""Tests of workspaces, members, keys and the scope."""
