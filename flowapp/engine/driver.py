@@ -74,7 +74,7 @@ class RunDriver:
         self.input: Any = None
         self.random = random.Random(run.id.int)  # noqa: S311 - reproducible by design
         self._uuids = 0
-        self._loop = RunLoop(self)  # type: ignore[abstract] - what it lacks is refused by name
+        self._loop = RunLoop(self)  # type: ignore[abstract]  # what it lacks is refused by name
         self._replay: Replay[Recorded] = Replay(claimed.history.checkpoints)
         self._seq = self._replay.last_seq
         self._counts: dict[str, int] = {}

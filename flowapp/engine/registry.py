@@ -119,7 +119,7 @@ class _StepDecorator:
         queue: str | None = None,
     ) -> _ConfiguredStep: ...
 
-    def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc] - mypy cannot see **options
+    def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc]  # mypy cannot see through **options
         if fn is not None:
             return define_step(fn)
         return lambda function: define_step(function, **options)

@@ -66,7 +66,7 @@ class EngineVerbs:
         at_most_once: bool | None = None,
     ) -> Future[R]: ...
 
-    def step(  # type: ignore[misc] - mypy does not see that *Any takes *Ts
+    def step(  # type: ignore[misc]  # mypy does not see that *Any takes *Ts
         self,
         name: str,
         fn: Any,

@@ -153,9 +153,9 @@ def _assignee(spec: str) -> str:
 def _rough(seconds: float) -> str:
     if seconds < HOUR:
         return f"{max(int(seconds / MINUTE + 0.5), 1)} min"
-    if seconds < DAY:
-        return f"{int(seconds / HOUR)} h"
-    return f"{int(seconds / DAY)} d"
+    if seconds < 2 * DAY:
+        return f"{int(seconds / HOUR + 0.5)} h"
+    return f"{int(seconds / DAY + 0.5)} d"
 
 
 def _pair(seconds: int, big: int, big_name: str, small: int, small_name: str) -> str:

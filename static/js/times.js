@@ -7,8 +7,8 @@ const DAY = 86400;
 
 function rough(seconds) {
   if (seconds < HOUR) return `${Math.max(Math.floor(seconds / MINUTE + 0.5), 1)} min`;
-  if (seconds < DAY) return `${Math.floor(seconds / HOUR)} h`;
-  return `${Math.floor(seconds / DAY)} d`;
+  if (seconds < 2 * DAY) return `${Math.floor(seconds / HOUR + 0.5)} h`;
+  return `${Math.floor(seconds / DAY + 0.5)} d`;
 }
 
 function day(moment) {
