@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -163,15 +164,21 @@ def _arrays(batch: Sequence[Write]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _cursor() -> psycopg.Cursor[Any]:
-    """A server-side-binding cursor on this thread's connection: statements are prepared, parameters may be binary."""
+@contextmanager
+def _cursor() -> Iterator[psycopg.Cursor[Any]]:
+    """A server-side-binding cursor on this thread's connection: statements are prepared, parameters may be binary.
+
+    What psycopg raises in the block arrives as Django's errors, by which callers tell an absent database from bad data.
+    """
     connection.ensure_connection()
     raw = connection.connection
-    if raw not in _tuned:
-        # Planning a prepared statement anew each time costs as much as running it.
-        raw.execute("SET plan_cache_mode = force_generic_plan")
-        _tuned.add(raw)
-    return psycopg.Cursor(raw)
+    with connection.wrap_database_errors:
+        if raw not in _tuned:
+            # Planning a prepared statement anew each time costs as much as running it.
+            raw.execute("SET plan_cache_mode = force_generic_plan")
+            _tuned.add(raw)
+        with psycopg.Cursor(raw) as cursor:
+            yield cursor
 
 
 _tuned: WeakSet[psycopg.Connection[Any]] = WeakSet()

@@ -13,7 +13,7 @@ from ninja.operation import Operation
 from flowapp.http.answers import for_ninja
 from flowapp.http.problems import Problem
 
-from . import audit, docs, openapi, prompts, runs, stream, workers, workflows
+from . import audit, docs, events, openapi, prompts, runs, stream, workers, workflows
 from .bodies import ExactRenderer, StrictParser
 
 ROOT = "/v1/"
@@ -52,7 +52,7 @@ api = Api(
     renderer=ExactRenderer(),
 )
 for_ninja(api)
-for _room in (workflows, runs, stream, prompts, audit, workers):
+for _room in (workflows, runs, stream, prompts, events, audit, workers):
     api.add_router("", _room.router)
 
 

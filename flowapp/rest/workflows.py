@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from flowapp.engine import registry, runs
 from flowapp.engine.errors import InvalidInput
 from flowapp.engine.registry import WorkflowDefinition
+from flowapp.engine.triggers import Cron, Event
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
 from flowapp.http.problems import invalid
@@ -82,5 +83,11 @@ def _workflow(name: str) -> Workflow:
         versions=[definition.version for definition in registry.all() if definition.name == name],
         description=newest.doc,
         input_schema=newest.input_schema(),
-        triggers=[],
+        triggers=[_trigger(one) for one in newest.triggers],
     )
+
+
+def _trigger(trigger: Event | Cron) -> dict[str, Any]:
+    if isinstance(trigger, Event):
+        return {"kind": "event", "name": trigger.name, "when": trigger.when}
+    return {"kind": "cron", "expression": trigger.expression, "tz": trigger.tz}

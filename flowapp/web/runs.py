@@ -17,7 +17,7 @@ from flowapp.engine.errors import IllegalState
 from flowapp.engine.states import RunStatus, allows
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
-from flowapp.web import answers, waterfall
+from flowapp.web import answers, shell, waterfall
 
 FILTERS: Final = (
     RunStatus.RUNNING,
@@ -134,13 +134,18 @@ def _run_page(
         "more_steps": steps.next if steps else None,
         "waits": _waits(run),
         "live": run.status not in states.TERMINAL,
-        "verbs": {verb: allows(verb, run.status) for verb in VERBS} | {"cancel": run.status not in states.TERMINAL},
+        "verbs": _verbs(run.status) if shell.may_change(request) else {},
         "waited": waterfall.waited(run.steps, clock.now()),
         "error": error,
         "open_verb": open_verb,
         "typed": request.POST,
     }
     return answers.page(request, "web/run.html", context, status=status)
+
+
+def _verbs(status: str) -> dict[str, bool]:
+    """Which buttons the run's status gives sense to. Cancelling what has ended is allowed, but does nothing."""
+    return {verb: allows(verb, status) for verb in VERBS} | {"cancel": status not in states.TERMINAL}
 
 
 def _waits(run: queries.RunDetail) -> list[dict[str, Any]]:

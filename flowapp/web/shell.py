@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from approvals import queries
+from flowapp.http.access import CHANGERS
 
 THEMES: Final = ("light", "dark")
 
@@ -54,6 +55,12 @@ def inbox_count(request: HttpRequest | None) -> str:
     if count > queries.COUNT_UP_TO:
         return f"{queries.COUNT_UP_TO}+"
     return str(count) if count else ""
+
+
+def may_change(request: HttpRequest) -> bool:
+    """Whether the reader may start and steer runs; others are shown no buttons for it."""
+    member = getattr(request, "member", None)
+    return member is None or member.role in CHANGERS
 
 
 def theme(request: HttpRequest | None) -> str:

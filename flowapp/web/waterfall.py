@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
+from math import log1p
 from typing import Any, Final, Protocol
 
 from .wording import took
@@ -12,8 +14,7 @@ from .wording import took
 TICKS: Final = 4
 STEP: Final = "step"
 PEOPLE: Final = "prompt"  # the kind of a wait on people
-IDLE_MOST: Final = 0.7  # of the time; beyond that, time without a running step is drawn shorter
-IDLE_SHARE: Final = 0.4  # of the width
+IDLE_MOST: Final = 0.7  # of the time; beyond that, the axis is not even
 _LEAST: Final = 0.4  # percent: what took no time is still to be seen
 
 
@@ -78,7 +79,7 @@ class Waterfall:
 def draw(steps: Iterable[Step], *, since: datetime, until: datetime) -> Waterfall:
     """Lay the steps out between the run's start and its end (or now). Steps still open reach to the end.
 
-    Where a run mostly waits, time in which no step ran is drawn shorter, so that the steps are still to be seen.
+    Where a run mostly waits, its waits are drawn shorter, so that the steps are still to be seen.
     """
     known = sorted(steps, key=_began)
     begin = min([since, *(_began(step) for step in known)])
@@ -91,8 +92,7 @@ def draw(steps: Iterable[Step], *, since: datetime, until: datetime) -> Waterfal
         )
         for step in known
     ]
-    ticks = [(100 * index / TICKS, took(axis.moment(index / TICKS)) if index else "0") for index in range(TICKS + 1)]
-    return Waterfall(bars, ticks, shortened=axis.shortened)
+    return Waterfall(bars, _ticks(axis), shortened=axis.shortened)
 
 
 @dataclass(frozen=True)
@@ -104,20 +104,18 @@ class _Axis:
 
     @classmethod
     def of(cls, begin: datetime, end: datetime, busy: Sequence[tuple[datetime, datetime]]) -> _Axis:
-        """An even axis, or one on which idle time takes IDLE_SHARE when it would take more than IDLE_MOST."""
+        """An even axis; for a run that idles more than IDLE_MOST, stretches as wide as the logarithm of their length.
+
+        So a longer stretch is always wider than a shorter one, but two days do not hide two seconds.
+        """
         whole = end - begin
-        active = sum((to - since for since, to in busy), timedelta(0))
-        idle = whole - active
-        if not active or idle < whole * IDLE_MOST:
+        if not busy or sum((to - since for since, to in busy), timedelta(0)) > whole * (1 - IDLE_MOST):
             return cls([(begin, whole, 1.0)], shortened=False)
-        stretches: list[tuple[datetime, timedelta, float]] = []
-        at = begin
-        for since, to in [*busy, (end, end)]:
-            if since > at:
-                stretches.append((at, since - at, IDLE_SHARE * ((since - at) / idle)))
-            if to > since:
-                stretches.append((since, to - since, (1 - IDLE_SHARE) * ((to - since) / active)))
-            at = to
+        edges = [begin, *(edge for stretch in busy for edge in stretch), end]
+        spans = [(since, to - since) for since, to in pairwise(edges) if to > since]
+        weights = [log1p(span / timedelta(milliseconds=1)) for _, span in spans]
+        total = sum(weights)
+        stretches = [(*span, weight / total) for span, weight in zip(spans, weights, strict=True)]
         return cls(stretches, shortened=True)
 
     def place(self, moment: datetime) -> float:
@@ -135,6 +133,12 @@ class _Axis:
                 return passed + lasts * (place / share if share else 0.0)
             passed, place = passed + lasts, place - share
         return passed
+
+
+def _ticks(axis: _Axis) -> list[tuple[float, str]]:
+    """The marks, without those that would say the same as the one before."""
+    texts = ["0", *(took(axis.moment(index / TICKS)) for index in range(1, TICKS + 1))]
+    return [(100 * index / TICKS, text) for index, text in enumerate(texts) if text != texts[index - 1] or not index]
 
 
 def _busy(steps: Iterable[Step], until: datetime) -> list[tuple[datetime, datetime]]:

@@ -90,7 +90,7 @@ def took(length: timedelta | float | None) -> str:
         return ""
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
     if seconds < 1:
-        return f"{max(round(seconds * 1000), 0)} ms"
+        return f"{round(seconds * 1000)} ms" if seconds >= 0.0005 else "under 1 ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

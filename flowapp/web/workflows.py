@@ -15,7 +15,7 @@ from flowapp.engine import queries, registry, runs
 from flowapp.engine.errors import IdempotencyConflict, InvalidInput
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
-from flowapp.web import answers, schema_form
+from flowapp.web import answers, schema_form, shell
 
 
 @access(SIGNED_IN)
@@ -74,6 +74,7 @@ def _page(
         "fields": known if typed is None else schema_form.filled(known, typed, errors),
         "form_errors": schema_form.unplaced(known, errors),
         "has_errors": bool(errors),
+        "may_start": shell.may_change(request),
         "idempotency_key": uuid4().hex,
         "recent": queries.run_page(workflow=name, limit=5).items,
     }

@@ -43,6 +43,8 @@ document.addEventListener("keydown", (event) => {
   if (button) {
     event.preventDefault();
     button.click();
+    // At once: the next key is already meant for the reason.
+    button.closest("details[open]")?.querySelector("textarea")?.focus();
   }
 });
 

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from flowapp import Context, step, workflow
+from flowapp.engine.triggers import Cron, Event
 
 FAILURES: list[str] = []  # steps that are to fail, once for each mention
 
@@ -67,3 +68,16 @@ async def counts(ctx: Context, upto: int) -> float:
     for number in range(upto):
         await ctx.step("count", float, number)
     return float("nan")
+
+
+@workflow(
+    name="rest-triggered",
+    triggers=[Event("rest/paid", when="event.data.total > 10"), Cron("0 9 * * 1", tz="Europe/Berlin")],
+)
+async def triggered(ctx: Context, payment: Any) -> Any:
+    return payment["total"]
+
+
+@workflow(name="rest-awaits")
+async def awaits(ctx: Context) -> Any:
+    return (await ctx.wait_for_event("rest/paid"))["data"]

@@ -194,7 +194,11 @@ def test_no_or_wrong_key(asked, key, headers):
 
 def test_a_method_that_is_not_there(key, asked):
     for answer in (key.get(f"/prompts/{asked['id']}/complete"), key.get(f"/runs/{asked['run_id']}/cancel")):
-        assert (answer.status_code, answer["Content-Type"], answer["Allow"]) == (405, "application/problem+json", "POST")
+        assert (answer.status_code, answer["Content-Type"], answer["Allow"]) == (
+            405,
+            "application/problem+json",
+            "POST",
+        )
 
 
 @pytest.mark.parametrize("path", ["", "/", "/runs/", "/nothing", "/prompts/1/2/3"])

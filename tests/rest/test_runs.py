@@ -218,7 +218,17 @@ def test_fork_from_a_step_that_is_not_there(key, step):
     assert (answer.status_code, answer.json()["type"]) == (409, "illegal-state")
 
 
-@pytest.mark.parametrize(("workflow", "verb"), [("rest-plain", "signal"), ("rest-plain", "pause"), ("rest-plain", "resume"), ("rest-plain", "retry"), ("rest-listens", "retry"), ("rest-listens", "resume")])
+@pytest.mark.parametrize(
+    ("workflow", "verb"),
+    [
+        ("rest-plain", "signal"),
+        ("rest-plain", "pause"),
+        ("rest-plain", "resume"),
+        ("rest-plain", "retry"),
+        ("rest-listens", "retry"),
+        ("rest-listens", "resume"),
+    ],
+)
 def test_what_the_state_does_not_allow(key, workflow, verb):
     run = start(key, workflow, EXPENSE if workflow == "rest-plain" else None)
     before = key.get(f"/runs/{run}").json()

@@ -55,7 +55,12 @@ def test_the_same_key_with_other_input_is_a_conflict(key):
 
 
 def test_what_may_not_be_chosen_is_ignored(key, cast):
-    posted = {"input": EXPENSE, "workspace": str(cast.globex.pk), "status": "completed", "requester": {"kind": "system"}}
+    posted = {
+        "input": EXPENSE,
+        "workspace": str(cast.globex.pk),
+        "status": "completed",
+        "requester": {"kind": "system"},
+    }
     run = key.post("/workflows/rest-asks/run", posted).json()
     assert (run["status"], run["requester"]["kind"]) == ("waiting", "key")
 
@@ -64,7 +69,10 @@ def test_what_may_not_be_chosen_is_ignored(key, cast):
     ("body", "where"),
     [
         ({"input": {"employee": "Ana", "purpose": "train"}}, [["input", "amount"]]),
-        ({"input": {"employee": 3, "amount": "much", "purpose": "train"}}, [["input", "employee"], ["input", "amount"]]),
+        (
+            {"input": {"employee": 3, "amount": "much", "purpose": "train"}},
+            [["input", "employee"], ["input", "amount"]],
+        ),
         ({}, [["input"]]),
         ({"input": EXPENSE, "idempotency_key": ""}, [["idempotency_key"]]),
         ({"input": EXPENSE, "idempotency_key": "a\x00b"}, [["idempotency_key"]]),
