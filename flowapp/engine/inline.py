@@ -5,28 +5,45 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 from asgiref.sync import async_to_sync, sync_to_async
 
 from flowapp.tenancy.ids import uuid7
 
 from . import store
+from .calls import Call
+from .driver import RunDriver
 from .executor import Executor
 from .store import Outcome, Write
+from .sweep import recover_runs_of
 
 WORKER = uuid7()
 CLAIM_AT_MOST = 10
 
 
-def execute_ready(*, always_suspend: bool = False) -> None:
+class Rehearsal(Protocol):
+    """What a test may change about the execution of runs (flowapp.testing)."""
+
+    def context(self, driver: RunDriver) -> Any: ...
+    def attempt(self, call: Call) -> None: ...
+    def dies(self, write: Write, *, before: bool) -> bool: ...
+
+
+def execute_ready(*, always_suspend: bool = False, rehearsal: Rehearsal | None = None) -> None:
     """Execute runs until none is ready. `always_suspend` drops the body after every step."""
-    async_to_sync(_execute)(always_suspend)
+    async_to_sync(execute)(always_suspend=always_suspend, rehearsal=rehearsal)
 
 
-async def _execute(always_suspend: bool) -> None:
+async def execute(*, always_suspend: bool = False, rehearsal: Rehearsal | None = None) -> None:
+    """`execute_ready` for async callers, such as an async test."""
     loop = asyncio.get_running_loop()
-    commits = _InlineCommits(loop)
-    executor = Executor(loop, commits, _run_sync, read_output=store.read_output, always_suspend=always_suspend)
+    commits = _InlineCommits(loop, rehearsal)
+    executor = _RehearsingExecutor(
+        loop, commits, _run_sync, read_output=store.read_output, always_suspend=always_suspend
+    )
+    executor.rehearsal = rehearsal
+    commits.crashed = executor.abandon_all
     claim = sync_to_async(store.claim, thread_sensitive=True)
     while claimed := await claim(WORKER, ["default"], CLAIM_AT_MOST):
         idle = asyncio.Event()
@@ -39,13 +56,33 @@ async def _execute(always_suspend: bool) -> None:
             executor.accept(one, finished)
         await idle.wait()
         await commits.drained()
+        if commits.dead:
+            await sync_to_async(recover_runs_of, thread_sensitive=True)([WORKER])
+            commits.dead = False
+
+
+class _RehearsingExecutor(Executor):
+    """An executor that lets a test have its say."""
+
+    rehearsal: Rehearsal | None = None
+
+    def make_context(self, driver: RunDriver) -> Any:
+        return super().make_context(driver) if self.rehearsal is None else self.rehearsal.context(driver)
+
+    def run_step(self, driver: RunDriver, call: Call) -> None:
+        if self.rehearsal is not None:
+            self.rehearsal.attempt(call)
+        super().run_step(driver, call)
 
 
 class _InlineCommits:
     """Commits one write at a time on the caller's connection, in order."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, rehearsal: Rehearsal | None) -> None:
         self._loop = loop
+        self._rehearsal = rehearsal
+        self.crashed: Callable[[], None] = lambda: None
+        self.dead = False
         self._queue: deque[tuple[Write, Callable[[Outcome], None]]] = deque()
         self._work: asyncio.Task[None] | None = None
 
@@ -62,8 +99,19 @@ class _InlineCommits:
     async def _commit(self) -> None:
         while self._queue:
             write, done = self._queue.popleft()
-            done(await sync_to_async(_apply, thread_sensitive=True)(write))
+            if self._dies(write, before=True):
+                continue
+            outcome = await sync_to_async(_apply, thread_sensitive=True)(write)
+            if not self._dies(write, before=False):
+                done(outcome)
         self._work = None
+
+    def _dies(self, write: Write, *, before: bool) -> bool:
+        """Whether the worker is dead, or dies here: nothing more is committed or heard."""
+        if not self.dead and self._rehearsal is not None and self._rehearsal.dies(write, before=before):
+            self.dead = True
+            self.crashed()
+        return self.dead
 
 
 def _apply(write: Write) -> Outcome:

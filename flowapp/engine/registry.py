@@ -7,7 +7,7 @@ import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, overload
 
 from .codec import adapter
 from .durations import Duration, seconds
@@ -17,6 +17,8 @@ from .triggers import Cron, Event
 
 if TYPE_CHECKING:
     from asyncio import Future
+
+    from flowapp.testing import TestOptions, TestRun
 
 
 NO_INPUT: Any = None  # the default of workflows that take none
@@ -175,6 +177,14 @@ class WorkflowDefinition[I, O]:
         if _verbs is None:
             raise NotInWorkflow("set up Django before starting a workflow (django.setup())")
         return _verbs.start_definition(self, input, idempotency_key=idempotency_key)
+
+    def test(self, input: I = NO_INPUT, **options: Unpack[TestOptions]) -> Awaitable[TestRun[O]]:
+        """Run it in a test: `await workflow.test(input, steps={…}, decisions={…})`. See flowapp.testing."""
+        from importlib import import_module
+
+        kit = import_module("flowapp.testing")  # stands on the highest floor and is no part of the product at work
+        tested: Awaitable[TestRun[O]] = kit.run_test(self, input, **options)
+        return tested
 
 
 class Verbs(Protocol):

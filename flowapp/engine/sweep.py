@@ -6,7 +6,7 @@ The sweeper is the safety net under every doorbell: a lost message costs at most
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -53,12 +53,18 @@ def recover_expired_runs() -> int:
     lost = list(Worker.objects.filter(lease_until__lte=now).values_list("id", flat=True))
     if not lost:
         return 0
-    with transaction.atomic():
-        held = Run.unscoped.filter(status=RunStatus.RUNNING, worker_id__in=lost).order_by("id")
-        runs = list(_lock(held)[:BATCH])
-        for run in runs:
-            _recover(run)
+    recovered = recover_runs_of(lost)
     Worker.objects.filter(lease_until__lte=now - FORGET_WORKERS_AFTER).delete()
+    return recovered
+
+
+@transaction.atomic
+def recover_runs_of(worker_ids: Sequence[UUID]) -> int:
+    """Take the runs of these workers away from them; returns how many."""
+    held = Run.unscoped.filter(status=RunStatus.RUNNING, worker_id__in=worker_ids).order_by("id")
+    runs = list(_lock(held)[:BATCH])
+    for run in runs:
+        _recover(run)
     return len(runs)
 
 

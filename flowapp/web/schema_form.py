@@ -15,7 +15,7 @@ type Schema = Mapping[str, Any]
 WHOLE: Final = "input"  # the field's name when the whole input is one value
 _KINDS: Final = {"integer": "number", "number": "number", "boolean": "checkbox"}
 _FORMATS: Final = {"date": "date", "date-time": "datetime-local", "time": "time", "email": "email", "uri": "url"}
-_LONG: Final = 200  # characters from which on a text gets several lines
+_LONG: Final = 500  # characters from which on a text gets several lines
 _DEPTH: Final = 4
 
 

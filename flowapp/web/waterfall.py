@@ -14,6 +14,7 @@ from .wording import took
 TICKS: Final = 4
 STEP: Final = "step"
 PEOPLE: Final = "prompt"  # the kind of a wait on people
+GAP: Final = 0.05  # of the time; a shorter stretch without a step counts with its neighbours
 IDLE_MOST: Final = 0.7  # of the time; beyond that, the axis is not even
 _LEAST: Final = 0.4  # percent: what took no time is still to be seen
 
@@ -111,12 +112,15 @@ class _Axis:
         whole = end - begin
         if not busy or sum((to - since for since, to in busy), timedelta(0)) > whole * (1 - IDLE_MOST):
             return cls([(begin, whole, 1.0)], shortened=False)
-        edges = [begin, *(edge for stretch in busy for edge in stretch), end]
-        spans = [(since, to - since) for since, to in pairwise(edges) if to > since]
+        ends = [begin, *(to for _, to in busy)]
+        begins = [*(since for since, _ in busy), end]
+        idle = [(since, to) for since, to in zip(ends, begins, strict=True) if to - since >= whole * GAP]
+        edges = sorted({begin, end, *(edge for stretch in idle for edge in stretch)})
+        spans = [(since, to - since) for since, to in pairwise(edges)]
         weights = [log1p(span / timedelta(milliseconds=1)) for _, span in spans]
         total = sum(weights)
         stretches = [(*span, weight / total) for span, weight in zip(spans, weights, strict=True)]
-        return cls(stretches, shortened=True)
+        return cls(stretches, shortened=len(spans) > 1)
 
     def place(self, moment: datetime) -> float:
         """The place of a moment, 0 to 1."""

@@ -29,6 +29,7 @@ class LiveSource {
     showState(true);
     if (this.wasOpen) document.body.dispatchEvent(new Event("live:refresh"));
     this.wasOpen = true;
+    this.url = this.url.replace(/&since=\d+/, ""); // from here on we fetch what we missed
     this.onopen?.(new Event("open"));
   }
 

@@ -31,21 +31,17 @@ def run(port: int) -> NoReturn:
         signal.signal(number, signal.default_int_handler)
     listener = bind(port)
     home = _prepare(port)
-    lock = _lock(home)
+    _lock(home)
     if not restarted:
         card.remove(home)
     dev = _Dev(home, listener, f"http://localhost:{port}", quiet=restarted)
     try:
         dev.live()
+        _begin_anew(given)
     except KeyboardInterrupt:
         note("stopping")
-    except CommandFailed:
+    finally:
         card.remove(home)
-        raise
-    if dev.watcher.changed is not None:
-        _begin_anew(given)
-    card.remove(home)
-    os.close(lock)
     _leave()
 
 
@@ -106,8 +102,8 @@ def _prepare(port: int) -> Path:
     return home
 
 
-def _lock(home: Path) -> int:
-    """Hold FLOWAPP_HOME for this process: two on one SQLite file would take each other's runs away."""
+def _lock(home: Path) -> None:
+    """Hold FLOWAPP_HOME while this process lives: two on one SQLite file would take each other's runs away."""
     lock = os.open(home / "dev.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +111,6 @@ def _lock(home: Path) -> int:
         raise CommandFailed(
             f"another flowapp dev uses {home}: stop it, or set FLOWAPP_HOME to another folder"
         ) from None
-    return lock
 
 
 def _forget_templates() -> None:

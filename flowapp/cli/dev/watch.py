@@ -32,7 +32,7 @@ class Watcher:
                 thread.start()
 
     def knows_its_code(self) -> None:
-        """From now on only files that this process imported, and new ones, matter."""
+        """From now on only files that this process imported matter, and new ones that it would have."""
         self._knows_its_code = True
 
     def wait(self) -> None:
@@ -50,7 +50,9 @@ class Watcher:
                     self._on_change()
 
     def _matters(self, change: Change, path: Path) -> bool:
-        return not self._knows_its_code or change == Change.added or path in _imported()
+        if not self._knows_its_code:
+            return path.suffix == ".py"
+        return path in _imported() or (change == Change.added and _would_be_imported(path))
 
 
 def roots(project: Path) -> list[Path]:
@@ -71,8 +73,12 @@ def _holds_code(path: Path) -> bool:
 
 
 def _is_ours(change: Change, name: str) -> bool:
-    # A new folder in the project is not watched yet, so it counts as a change itself.
-    return name.endswith((".py", ".html")) or (change == Change.added and _holds_code(Path(name)))
+    return name.endswith((".py", ".html")) or Path(name).name == "workflows"
+
+
+def _would_be_imported(path: Path) -> bool:
+    """Whether a new file is found without anybody naming it: what Flowapp looks for is called `workflows`."""
+    return "workflows" in (path.stem, path.parent.name)
 
 
 def _imported() -> set[Path]:

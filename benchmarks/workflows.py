@@ -1,0 +1,41 @@
+"""The workflows under measurement. Their steps do nothing: what is measured is the cost of durability."""
+
+import time
+from typing import Any
+
+from flowapp import Context, step, workflow
+
+
+@step
+async def number(value: int) -> int:
+    return value
+
+
+@step
+async def moment() -> float:
+    """When this step began: all processes of a machine read the same monotonic clock."""
+    return time.monotonic()
+
+
+@workflow(name="bench-flow")
+async def flow(ctx: Context, steps: int) -> int:
+    total = 0
+    for value in range(steps):
+        total += await number(value)
+    return total
+
+
+@workflow(name="bench-signalled")
+async def signalled(ctx: Context, steps: int) -> float:
+    """So many steps, a wait, and one more step, which says when it began."""
+    for value in range(steps):
+        await number(value)
+    await ctx.wait_for_signal("go")
+    return await moment()
+
+
+@workflow(name="bench-decided")
+async def decided(ctx: Context, order: dict[str, Any]) -> float:
+    """A person's decision, and one more step, which says when it began."""
+    await ctx.prompt("review", type="review", data=order, assign="role:owner")
+    return await moment()

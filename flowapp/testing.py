@@ -1,0 +1,231 @@
+"""The testing kit for people's own workflows: replace steps, script decisions, move the clock, crash the worker.
+
+run = await process_order.test(order, steps={"charge": lambda order: "ref-1"}, decisions={"review-order": "approve"})
+assert run.status == "completed"
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+
+from approvals.states import Decision
+from flowapp.context import Context
+from flowapp.engine import clock as engine_clock
+from flowapp.engine import codec, inline, queries, runs, sweep
+from flowapp.engine.durations import Duration
+from flowapp.engine.handle import Run
+from flowapp.engine.states import TERMINAL, RunStatus
+from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.models import Workspace
+from flowapp.tenancy.scope import current_or_none, scoped
+
+if TYPE_CHECKING:
+    from flowapp.engine.calls import Call
+    from flowapp.engine.driver import RunDriver
+    from flowapp.engine.registry import WorkflowDefinition
+    from flowapp.engine.store import Write
+
+type Script = str | Decision[Any] | BaseException | Callable[[Any], str | Decision[Any]]
+LONGEST = 10_000  # jumps of the clock in one test; more is an endless loop
+
+
+class Clock:
+    """A clock that stands still for deadlines until it is moved. Without one, a test jumps to each next deadline."""
+
+    def shift(self, by: Duration) -> None:
+        """Move time forward; `await run.proceed()` then does what has become due."""
+        engine_clock.shift(by)
+
+
+@dataclass
+class Crash:
+    """The worker dies once, right after the named step was committed (or right before)."""
+
+    step: str
+    before: bool = False
+    happened: bool = False
+
+
+def crash_after(step: str) -> Crash:
+    """Die once after the step's checkpoint: it must not run again."""
+    return Crash(step)
+
+
+def crash_before(step: str) -> Crash:
+    """Die once after the step ran but before its checkpoint: it runs again with the same idempotency key."""
+    return Crash(step, before=True)
+
+
+@dataclass
+class Rehearsal:
+    """How a test executes runs; what the inline engine asks at each point."""
+
+    steps: Mapping[str, Any] = field(default_factory=dict)
+    decisions: Mapping[str, Script] = field(default_factory=dict)
+    crash: Crash | None = None
+    always_suspend: bool = False
+
+    def context(self, driver: RunDriver) -> Context:
+        """The `ctx` of the body, with scripted prompts."""
+        return ScriptedContext(driver, self.decisions)
+
+    def attempt(self, call: Call) -> None:
+        """Put a test's replacement in the place of a step's function."""
+        if call.step is not None and call.key[0] in self.steps:
+            stand_in = self.steps[call.key[0]]
+            fn = stand_in if callable(stand_in) else lambda *_, **__: stand_in
+            call.step = replace(call.step, fn=fn, is_async=inspect.iscoroutinefunction(fn), atomic=False)
+
+    def dies(self, write: Write, *, before: bool) -> bool:
+        """Whether the worker dies at this commit."""
+        crash = self.crash
+        if crash is None or crash.happened or crash.before is not before:
+            return False
+        crash.happened = any(row.name == crash.step for row in write.checkpoints)
+        return crash.happened
+
+
+class ScriptedContext(Context):
+    """A context whose prompts are answered by the test's script; a prompt without one is really asked."""
+
+    def __init__(self, runtime: RunDriver, decisions: Mapping[str, Script]) -> None:
+        super().__init__(runtime)
+        self._decisions = decisions
+
+    def prompt(self, name: str, **options: Any) -> Any:
+        """The scripted decision, or the real prompt."""
+        if name not in self._decisions:
+            return super().prompt(name, **options)
+        return self._scripted(name, options.get("data"))
+
+    async def _scripted(self, name: str, data: Any) -> Decision[Any]:
+        script = self._decisions[name]
+        if callable(script) and not isinstance(script, BaseException):
+            script = script(data)
+        await self.step(name, lambda: None)
+        if isinstance(script, BaseException):
+            raise script
+        if isinstance(script, Decision):
+            return script
+        return Decision(outcome=script, reasoning="", data=None, by=None, at=self.now(), channel="test")
+
+
+class TestRun[O]:
+    """A run under test. Its attributes are read when it last stopped."""
+
+    __test__ = False  # not a test class, whatever its name
+
+    def __init__(
+        self,
+        run: Run,
+        definition: WorkflowDefinition[Any, O],
+        rehearsal: Rehearsal,
+        workspace_id: UUID,
+        *,
+        jumps: bool,
+    ) -> None:
+        self.run = run
+        self._workspace_id = workspace_id
+        self._definition = definition
+        self._rehearsal = rehearsal
+        self._jumps = jumps
+        self._detail: queries.RunDetail
+
+    @property
+    def status(self) -> str:
+        """Where the run stands."""
+        return self._detail.status
+
+    @property
+    def output(self) -> O:
+        """The output as the workflow's type."""
+        output: O = codec.decode(codec.encode(self._detail.output), self._definition.output_type)
+        return output
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        """Type, message and step of what failed."""
+        return self._detail.error
+
+    @property
+    def steps(self) -> list[queries.StepRow]:
+        """The steps so far."""
+        return self._detail.steps
+
+    @property
+    def waiting_on(self) -> list[queries.WaitRow]:
+        """What it waits for."""
+        return self._detail.waiting_on
+
+    async def proceed(self) -> None:
+        """Execute what has become due or ready."""
+        with scoped(self._workspace_id):
+            for _ in range(LONGEST):
+                await sync_to_async(sweep.sweep)()
+                await inline.execute(rehearsal=self._rehearsal, always_suspend=self._rehearsal.always_suspend)
+                self._detail = await sync_to_async(queries.run_detail)(self.run.id)
+                queued = self._detail.status == RunStatus.QUEUED
+                if not queued and (self._detail.status in TERMINAL or not self._jump()):
+                    return
+        raise AssertionError(f"run {self.run.id} still was not done after {LONGEST} jumps of the clock")
+
+    async def signal(self, name: str, data: Any = None) -> None:
+        """Send a signal and execute what follows."""
+        with scoped(self._workspace_id):
+            await sync_to_async(runs.signal)(self.run.id, name, data, by=SYSTEM)
+        await self.proceed()
+
+    def _jump(self) -> bool:
+        """Without a clock of the test's own: move time to the next deadline, if there is one."""
+        due = [wait.due_at for wait in self._detail.waiting_on if wait.due_at is not None]
+        if not self._jumps or not due:
+            return False
+        engine_clock.shift(max(0.0, (min(due) - engine_clock.now()).total_seconds()) + 0.001)
+        return True
+
+
+class TestOptions(TypedDict, total=False):
+    """What `workflow.test(…)` accepts.
+
+    `steps`: a function or a value in the place of a step, by the step's name. `decisions`: an outcome, a Decision, an
+    exception, or a function of the prompt's data, by the prompt's name. `always_suspend` drops the body after steps.
+    """
+
+    clock: Clock
+    steps: Mapping[str, Any]
+    decisions: Mapping[str, Script]
+    crash: Crash
+    always_suspend: bool
+
+
+async def run_test[O](
+    definition: WorkflowDefinition[Any, O], input: Any = None, **options: Unpack[TestOptions]
+) -> TestRun[O]:
+    """Start a run and execute it as far as it goes; what `workflow.test(…)` does. Needs a test database."""
+    rehearsal = Rehearsal(
+        options.get("steps", {}),
+        options.get("decisions", {}),
+        options.get("crash"),
+        options.get("always_suspend", False),
+    )
+    workspace_id = await sync_to_async(_workspace)()
+    with scoped(workspace_id):
+        handle = await sync_to_async(runs.start_run)(definition, input, by=SYSTEM)
+    run = TestRun(handle, definition, rehearsal, workspace_id, jumps="clock" not in options)
+    await run.proceed()
+    return run
+
+
+def _workspace() -> UUID:
+    """The workspace in scope, or one for tests."""
+    known = current_or_none()
+    if known is not None:
+        return known
+    workspace, _ = Workspace.objects.get_or_create(slug="test", defaults={"name": "Test"})
+    return workspace.id

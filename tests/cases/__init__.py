@@ -1,0 +1,1 @@
+"""The durability promises, one a file; README.md lists them."""

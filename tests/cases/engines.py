@@ -1,0 +1,164 @@
+"""The modes that every promise is held to, and how a case crashes a worker, moves time or deploys other code."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from flowapp.dispatch.embedded import EmbeddedDispatcher
+from flowapp.dispatch.immediate import ImmediateDispatcher
+from flowapp.engine import clock, registry, store, sweep
+from flowapp.engine.errors import Fenced
+from flowapp.engine.handle import Run as RunHandle
+from flowapp.engine.models import Run, Worker
+from flowapp.engine.registry import WorkflowDefinition, workflow
+from flowapp.engine.store import Outcome, Write
+from flowapp.tenancy.ids import uuid7
+
+MODES = ("immediate", "always-suspend", "embedded")
+PATIENCE = 20.0  # seconds after which a case gives up
+AGES = 10 * 365 * 86400.0  # a lease that cases end themselves
+
+
+class Crash:
+    """A worker that dies at a named step."""
+
+    def __init__(self) -> None:
+        self._happened = threading.Event()
+        self._dead: set[tuple[Any, int]] = set()
+
+    def wait(self) -> None:
+        """Return once it has happened."""
+        assert self._happened.wait(PATIENCE), "the crash did not happen"
+
+    def apply(self, batch: Sequence[Write], step: str, *, before: bool, real: Callable[..., Any]) -> list[Outcome]:
+        """Commit a batch, but for what a dead worker would not have committed; the dead hear no answer."""
+        hit = [] if self._happened.is_set() else [write for write in batch if _records(write, step)]
+        lost = [write for write in batch if (write.run_id, write.fence) in self._dead] + (hit if before else [])
+        written = [write for write in batch if write not in lost]
+        outcomes = dict(zip(map(id, written), real(written) if written else [], strict=True))
+        self._dead.update((write.run_id, write.fence) for write in hit)
+        if hit:
+            self._happened.set()
+        return [
+            Fenced() if (write.run_id, write.fence) in self._dead else outcomes[id(write)] for write in batch
+        ]
+
+
+def _records(write: Write, step: str) -> bool:
+    return any(row.name == step for row in write.checkpoints)
+
+
+class Engine:
+    """Executes the runs of a case in one mode."""
+
+    def __init__(self, mode: str, patch: pytest.MonkeyPatch) -> None:
+        self.mode = mode
+        self.embedded = mode == "embedded"
+        self._patch = patch
+        self._immediate = ImmediateDispatcher(always_suspend=mode == "always-suspend")
+
+    def running(self) -> AbstractContextManager[object]:
+        """Execute what becomes ready within this block."""
+        return _embedded() if self.embedded else self._immediate.installed()
+
+    def settle(self) -> None:
+        """Let every run come to rest."""
+        if self.embedded:
+            self.until(lambda: not Run.unscoped.filter(status__in=("queued", "running")).exists())
+        else:
+            self._immediate.drain()
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Return once a condition holds (at once, when nothing runs beside the case)."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            if not self.embedded or time.monotonic() > end:
+                pytest.fail(f"it never came to be; runs: {_shown()}")
+            time.sleep(0.005)
+
+    def shift(self, by: str, *, settle: bool = True) -> None:
+        """Move the clock, do what time has made due, and let every run come to rest."""
+        clock.shift(by)
+        self.sweep(settle=settle)
+
+    def sweep(self, *, settle: bool = True) -> None:
+        """Do what time has made due, and let every run come to rest."""
+        sweep.sweep()
+        if settle:
+            self.settle()
+
+    def crash_before(self, step: str) -> AbstractContextManager[Crash]:
+        """Within this block a worker dies when the step has run and its checkpoint is not committed."""
+        return self._crash(step, before=True)
+
+    def crash_after(self, step: str) -> AbstractContextManager[Crash]:
+        """Within this block a worker dies when the step's checkpoint has just been committed."""
+        return self._crash(step, before=False)
+
+    @contextmanager
+    def _crash(self, step: str, *, before: bool) -> Iterator[Crash]:
+        crash, real = Crash(), store.apply
+        with self._patch.context() as patch:
+            patch.setattr(store, "apply", lambda batch: crash.apply(batch, step, before=before, real=real))
+            yield crash
+            crash.wait()
+
+    def recover(self) -> None:
+        """The leases of those who hold runs have run out: others go on."""
+        Run.unscoped.filter(status="running").update(worker_id=dead_worker().id)
+        self.sweep()
+
+    def deploy[I, O](
+        self, old: WorkflowDefinition[I, O], body: Callable[..., Awaitable[Any]], *, version: int | None = None
+    ) -> WorkflowDefinition[Any, Any]:
+        """Replace the code of a workflow; with another `version` the old one stays beside it."""
+        if version is None:
+            self.undeploy(old)
+        return workflow(name=old.name, version=version or old.version)(body)
+
+    def undeploy(self, old: WorkflowDefinition[Any, Any]) -> None:
+        """Take a version of a workflow out of the code."""
+        self._patch.delitem(registry._workflows, (old.name, old.version))
+
+
+def dead_worker() -> Worker:
+    """A worker whose lease ran out."""
+    now = clock.now()
+    past = now - timedelta(seconds=1)
+    return Worker.objects.create(
+        id=uuid7(),
+        kind="embedded",
+        host="elsewhere",
+        pid=1,
+        concurrency=1,
+        started_at=past,
+        heartbeat_at=past,
+        lease_until=past,
+    )
+
+
+@contextmanager
+def _embedded() -> Iterator[EmbeddedDispatcher]:
+    dispatcher = EmbeddedDispatcher(concurrency=16, lease_seconds=AGES)
+    dispatcher.start()
+    try:
+        yield dispatcher
+    finally:
+        dispatcher.stop()
+
+
+def _shown() -> list[tuple[Any, ...]]:
+    return list(Run.unscoped.values_list("workflow", "status", "error"))
+
+
+def ended(run: RunHandle) -> tuple[str, Any]:
+    """How a run stands: its status, and its output or the type of its error."""
+    detail = run.detail
+    return detail.status, detail.error["type"] if detail.error else detail.output

@@ -1,0 +1,103 @@
+"""An atomic step's writes and checkpoint are one: exactly once over crashes, even when the commit's answer is lost."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from flowapp import Context, step, workflow
+from flowapp.engine import store
+from flowapp.tenancy.models import Workspace
+from tests.cases import effects
+from tests.cases.engines import Engine, ended
+
+
+@step(atomic=True)
+def rename() -> str:
+    effects.effect("rename")
+    acme = Workspace.objects.get()
+    acme.name += "!"
+    acme.save()
+    return acme.name
+
+
+@workflow(name="atomic-step")
+async def renaming(ctx: Context) -> str:
+    name = await rename()
+    await ctx.sleep("1h")
+    return name
+
+
+def breaking(real: Callable[..., Any], *, commit: bool) -> Callable[..., Any]:
+    """The first commit does or does not take place; its answer is lost either way."""
+    broken: list[bool] = []
+
+    def commit_atomic(work: Callable[[], Any]) -> None:
+        if broken:
+            return real(work)
+        broken.append(True)
+        if commit:
+            real(work)
+            raise OperationalError("the connection broke")
+        real(lambda: _give_up(work()))
+
+    return commit_atomic
+
+
+def _give_up(_: object) -> Any:
+    raise OperationalError("the connection broke")
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_lost_answer(engine: Engine, monkeypatch: pytest.MonkeyPatch, committed: bool):
+    monkeypatch.setattr(store, "commit_atomic", breaking(store.commit_atomic, commit=committed))
+    run = renaming.start()
+    engine.settle()
+    engine.shift("61m")
+    assert ended(run) == ("completed", "Acme!")
+    assert Workspace.objects.get().name == "Acme!"
+    assert effects.done == ["rename"] * (1 if committed else 2)
+
+
+@step(atomic=True)
+def fails() -> None:
+    Workspace.objects.update(name="gone")
+    raise ValueError("no")
+
+
+@workflow(name="atomic-failure")
+async def failing(ctx: Context) -> str:
+    try:
+        await fails()
+    except ValueError as error:
+        return str(error)
+    return "?"
+
+
+def test_a_failure_undoes_its_writes(engine: Engine):
+    run = failing.start()
+    engine.settle()
+    assert ended(run) == ("completed", "no")
+    assert Workspace.objects.get().name == "Acme"
+
+
+@step(atomic=True, timeout="50ms")
+def overruns() -> None:
+    Workspace.objects.update(name="gone")
+    effects.enter("atomic")
+
+
+@workflow(name="atomic-timeout")
+async def overrunning(ctx: Context) -> None:
+    await overruns()
+
+
+def test_a_timeout_undoes_its_writes(engine: Engine):
+    if not engine.embedded:
+        return
+    with effects.closed("atomic"):
+        run = overrunning.start()
+        engine.settle()
+        assert ended(run) == ("failed", "StepTimeout")
+    assert Workspace.objects.get().name == "Acme"

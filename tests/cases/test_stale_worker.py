@@ -1,0 +1,80 @@
+"""A stale worker writes nothing: neither checkpoints nor waits nor an end, nor its heartbeat."""
+
+from datetime import timedelta
+
+import pytest
+
+from flowapp import Context, workflow
+from flowapp.engine import clock, codec, store, sweep
+from flowapp.engine.errors import Fenced
+from flowapp.engine.lease import Lease
+from flowapp.engine.models import Checkpoint, Run, Wait, Worker
+from flowapp.engine.states import RunStatus, StepStatus
+from flowapp.engine.store import CheckpointRow, Claimed, End, OpenWait, Write
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+@workflow(name="taken-over")
+async def body(ctx: Context) -> str:
+    return "done"
+
+
+def lease() -> Lease:
+    return Lease("embedded", ["default"], 1, lost=lambda: None, seconds=15)
+
+
+def taken_over() -> tuple[Claimed, Claimed, Lease]:
+    """A run as its first owner still sees it, as its second does, and the first's lease."""
+    body.start()
+    old = lease()
+    (first,) = store.claim(old.worker_id, ["default"], 1)
+    clock.shift("16s")
+    sweep.sweep()
+    (second,) = store.claim(lease().worker_id, ["default"], 1)
+    return first, second, old
+
+
+def write(owner: Claimed, step: str, **more: object) -> Write:
+    now = clock.now()
+    row = CheckpointRow(step, 1, 1, "step", StepStatus.COMPLETED, b"", None, codec.encode(1), None, 1, now, now)
+    return Write(owner.run.id, owner.run.workspace_id, owner.run.fence, checkpoints=[row], **more)  # type: ignore[arg-type]
+
+
+def test_its_writes_are_refused():
+    first, second, _ = taken_over()
+    wait = OpenWait("w", 1, "sleep", b"", clock.now())
+    end = End(RunStatus.COMPLETED, output=codec.encode("zombie"))
+    for late in (write(first, "a"), write(first, "b", open=[wait]), write(first, "c", end=end)):
+        (outcome,) = store.apply([late])
+        assert isinstance(outcome, Fenced)
+    assert not Checkpoint.objects.exists()
+    assert not Wait.objects.exists()
+    assert Run.objects.get().status == "running"
+
+
+@pytest.mark.parametrize("stale_first", [True, False])
+def test_its_writes_are_refused_in_the_batch_of_the_new_owner(stale_first: bool):
+    first, second, _ = taken_over()
+    batch = [write(first, "zombie"), write(second, "fresh")]
+    outcomes = store.apply(batch if stale_first else batch[::-1])
+    assert [isinstance(outcome, Fenced) for outcome in outcomes] == [stale_first, not stale_first]
+    assert [row.name for row in Checkpoint.objects.all()] == ["fresh"]
+
+
+def test_its_atomic_step_is_rolled_back():
+    first, _, _ = taken_over()
+
+    def work() -> Write:
+        Worker.objects.update(kind="changed")
+        return write(first, "atomic")
+
+    with pytest.raises(Fenced):
+        store.commit_atomic(work)
+    assert not Worker.objects.filter(kind="changed").exists()
+
+
+def test_its_heartbeat_does_not_revive_it():
+    _, _, old = taken_over()
+    assert not old.renew()
+    assert Worker.objects.get(id=old.worker_id).lease_until < clock.now() + timedelta(seconds=1)

@@ -1,0 +1,1 @@
+"""Tests of the testing kit, which read as its users' tests do."""

@@ -1,0 +1,42 @@
+"""The cast with acme in scope, and runs executed at once in the test's own thread."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+
+from flowapp.dispatch.immediate import ImmediateDispatcher
+from flowapp.engine import clock
+from flowapp.tenancy.models import Member
+from flowapp.tenancy.scope import scoped
+from tests import factories
+from tests.web import flows
+
+SignIn = Callable[[Member], Client]
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Iterator[factories.Cast]:
+    made = factories.cast()
+    with scoped(made.acme.pk):
+        yield made
+
+
+@pytest.fixture
+def dispatcher(cast: factories.Cast) -> Iterator[ImmediateDispatcher]:
+    flows.FAILURES.clear()
+    with ImmediateDispatcher().installed() as immediate:
+        yield immediate
+    clock.reset()
+
+
+@pytest.fixture
+def signed_in() -> SignIn:
+    """A browser in which this member has signed in."""
+
+    def sign_in(member: Member) -> Client:
+        client = Client()
+        client.force_login(member.user)
+        return client
+
+    return sign_in
