@@ -15,13 +15,22 @@ from approvals import states
 from approvals.states import PromptStatus, PromptType, Risk
 from flowapp.engine import codec
 from flowapp.tenancy.ids import uuid7
-from flowapp.tenancy.models import Member
+from flowapp.tenancy.models import Member, Workspace
 from flowapp.tenancy.scope import ScopedModel
 
 PENDING: Final = Q(status=PromptStatus.PENDING.value)
 
 
-class Prompt(ScopedModel):
+class OfWorkspace(ScopedModel):
+    """A row whose indexes all begin with its workspace: one on the workspace alone would only mislead planners."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False, related_name="+")
+
+    class Meta(ScopedModel.Meta):
+        abstract = True
+
+
+class Prompt(OfWorkspace):
     """A question a run puts to people. `version` rises when what is asked changes, never otherwise."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -55,7 +64,7 @@ class Prompt(ScopedModel):
     timeout_s = models.FloatField(null=True)
     on_timeout = models.CharField(max_length=64, blank=True)
 
-    class Meta(ScopedModel.Meta):
+    class Meta(OfWorkspace.Meta):
         constraints = (
             models.UniqueConstraint(fields=["run_id", "step_key"], condition=PENDING, name="prompt_one_open_a_step"),
             models.CheckConstraint(
@@ -97,7 +106,7 @@ class Prompt(ScopedModel):
         return [outcome["value"] for outcome in self.outcomes]
 
 
-class Assignment(ScopedModel):
+class Assignment(OfWorkspace):
     """One of those a prompt is put to. It carries the prompt's place, so that an inbox reads by one index."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -110,7 +119,7 @@ class Assignment(ScopedModel):
     queue_key = models.CharField(max_length=100)
     closed_at = models.DateTimeField(null=True)
 
-    class Meta(ScopedModel.Meta):
+    class Meta(OfWorkspace.Meta):
         constraints = (models.UniqueConstraint(fields=["prompt", "target"], name="assignment_once"),)
         indexes = (
             models.Index(
@@ -130,7 +139,7 @@ class Assignment(ScopedModel):
         return f"{self.kind}:{self.value}"
 
 
-class Decision(ScopedModel):
+class Decision(OfWorkspace):
     """How one prompt was answered: by whom, why, through which channel, on exactly which question."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -147,7 +156,7 @@ class Decision(ScopedModel):
     final = models.BooleanField(default=True, help_text="It ended the prompt; a vote towards a quorum does not.")
     payload_digest = models.CharField(max_length=64)
 
-    class Meta(ScopedModel.Meta):
+    class Meta(OfWorkspace.Meta):
         constraints = (
             models.UniqueConstraint(fields=["prompt"], condition=Q(final=True), name="decision_one_final"),
             models.CheckConstraint(condition=Q(timed_out=True) | Q(actor__isnull=False), name="decision_has_actor"),

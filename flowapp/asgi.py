@@ -11,4 +11,9 @@ from django.conf import settings  # noqa: E402 - readable only once the variable
 
 from flowapp.http.limits import BodyLimit  # noqa: E402
 
+if settings.FLOWAPP_BROKER_URL:
+    from flowapp.dispatch import celery
+
+    celery.connect()
+
 application = BodyLimit(_django, most=settings.FLOWAPP_MAX_BODY_BYTES)

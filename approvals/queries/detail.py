@@ -76,7 +76,12 @@ def prompt_page(
 def similar(view: PromptView, *, limit: int = 3) -> list[Prompt]:
     """The last other prompts of the same place in the same workflow that people decided, each with its decision."""
     past = Prompt.objects.filter(workflow=view.workflow, name=view.name, status=PromptStatus.DECIDED)
-    return list(past.exclude(pk=view.id).order_by("-closed_at").defer("payload", "message").prefetch_related(_decisions())[:limit])
+    return list(
+        past.exclude(pk=view.id)
+        .order_by("-closed_at")
+        .defer("payload", "message")
+        .prefetch_related(_decisions())[:limit]
+    )
 
 
 def asked_of_run(run_id: UUID) -> dict[str, PromptView]:

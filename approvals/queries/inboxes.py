@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from approvals import states
@@ -69,10 +70,8 @@ def inbox(
         return _page(list(after_text(pooled, "queue_key", cursor)[: limit + 1]), scope, limit)
     if not wanted:
         return Page([], None)
-    places = _closed_places(wanted, cursor) if scope == DONE else _open_places(wanted, cursor)
-    # A prompt may stand there once for each of the targets.
-    ids = dict.fromkeys(place["prompt_id"] for place in places[: (limit + 1) * len(wanted)])
-    chosen = list(ids)[: limit + 1]
+    places = _closed_places if scope == DONE else _open_places
+    chosen = places(wanted, cursor, limit + 1)
     found = {prompt.pk: prompt for prompt in Prompt.objects.filter(pk__in=chosen).only(*FIELDS)}
     return _page([found[pk] for pk in chosen if pk in found], scope, limit)
 
@@ -108,30 +107,32 @@ def _open_ones() -> QuerySet[Prompt]:
     return Prompt.objects.filter(status=PromptStatus.PENDING).only(*FIELDS)
 
 
-def _open_places(targets: list[str], cursor: str | None) -> QuerySet[Assignment, dict[str, Any]]:
-    """The places of the prompts put to these, in its order: each target's index is read in order, and merged."""
-    arms = [
-        after_text(Assignment.objects.filter(target=target, active=True), "queue_key", cursor).values(
-            "queue_key", "prompt_id"
-        )
-        for target in targets
-    ]
-    return _merged(arms).order_by("queue_key", "prompt_id")
+def _open_places(targets: list[str], cursor: str | None, count: int) -> list[UUID]:
+    """The first prompts put to these, in the inbox's order."""
+    rows = [Assignment.objects.filter(target=target, active=True) for target in targets]
+    arms = [after_text(arm, "queue_key", cursor).values_list("prompt_id", "queue_key") for arm in rows]
+    return _merged(arms, ("queue_key", "prompt_id"), count)
 
 
-def _closed_places(targets: list[str], cursor: str | None) -> QuerySet[Assignment, dict[str, Any]]:
-    arms = [
-        before_moment(Assignment.objects.filter(target=target, active=False), "closed_at", "prompt_id", cursor).values(
-            "closed_at", "prompt_id"
-        )
-        for target in targets
-    ]
-    return _merged(arms).order_by("-closed_at", "-prompt_id")
+def _closed_places(targets: list[str], cursor: str | None, count: int) -> list[UUID]:
+    """The last prompts that ended among those put to these."""
+    rows = [Assignment.objects.filter(target=target, active=False) for target in targets]
+    arms = [before_moment(arm, "closed_at", "prompt_id", cursor).values_list("prompt_id", "closed_at") for arm in rows]
+    return _merged(arms, ("-closed_at", "-prompt_id"), count)
 
 
-def _merged(arms: list[Any]) -> QuerySet[Assignment, dict[str, Any]]:
-    merged: QuerySet[Assignment, dict[str, Any]] = arms[0].union(*arms[1:], all=True) if len(arms) > 1 else arms[0]
-    return merged
+def _merged(arms: list[Any], order: tuple[str, str], count: int) -> list[UUID]:
+    """The first prompts over all arms, each once: every arm is read in its index's order, no further than needed.
+
+    PostgreSQL merges arms only when each says its order; SQLite does so by itself and allows no order in an arm.
+    """
+    if len(arms) == 1:
+        return [prompt_id for prompt_id, _ in arms[0].order_by(*order)[:count]]
+    if connection.features.supports_slicing_ordering_in_compound:
+        arms = [arm.order_by(*order)[:count] for arm in arms]
+    # A prompt may stand there once for each of its targets.
+    places = arms[0].union(*arms[1:], all=True).order_by(*order)[: count * len(arms)]
+    return list(dict.fromkeys(prompt_id for prompt_id, _ in places))[:count]
 
 
 def _searched(scope: str, targets: list[str], query: str, cursor: str | None, limit: int) -> Page[InboxRow]:

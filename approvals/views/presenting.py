@@ -11,7 +11,7 @@ from approvals.models import Prompt
 from approvals.policies import summary
 from approvals.policies.escalation import Turn, chain_of, plan_of
 from approvals.queries import PromptView
-from approvals.states import NEGATIVE, REJECTIONS, Decision, PromptStatus, PromptType, Refused
+from approvals.states import NEGATIVE, REJECTIONS, Decision, InvalidDecision, PromptStatus, PromptType, Refused
 from approvals.views import prose
 from flowapp.tenancy.actors import Actor
 
@@ -64,10 +64,19 @@ def detail(view: PromptView, *, viewer: Actor) -> dict[str, Any]:
 def refused(context: dict[str, Any], error: Refused, typed: Mapping[str, str]) -> dict[str, Any]:
     """The same page after a decision was not taken: it says why, and keeps what was typed."""
     return context | {
-        "form_error": str(error),
+        "form_error": _said(error),
         "typed_outcome": typed.get("outcome", ""),
         "typed_reason": typed.get("reasoning", ""),
     }
+
+
+def _said(error: Refused) -> str:
+    """The refusal in words. A wrong reason needs no name: it is said at its field."""
+    if not isinstance(error, InvalidDecision):
+        return str(error)
+    return "; ".join(
+        one["msg"] if one["field"] == "reasoning" else f"{one['field']}: {one['msg']}" for one in error.errors
+    )
 
 
 def _sentence(view: PromptView) -> str:
@@ -106,9 +115,7 @@ def _silence(view: PromptView) -> str:
 
 def _why(view: PromptView) -> dict[str, Any] | None:
     confidence, evidence = view.options.get("confidence"), view.options.get("evidence", [])
-    rule = f"The workflow puts this to {', '.join(view.assignees)}." if view.assignees else ""
-    if view.options.get("four_eyes"):
-        rule += " Whoever asked for it cannot decide it."
+    rule = "Whoever asked for it cannot decide it." if view.options.get("four_eyes") else ""
     return {"rule": rule, "confidence": confidence, "evidence": [_evidence(item) for item in evidence]}
 
 

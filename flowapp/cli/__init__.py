@@ -7,10 +7,10 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import audit, dev, doctor, init, inspect, run, runs, signal, worker
+from . import audit, dev, doctor, events, init, inspect, run, runs, signal, worker
 from .errors import CommandFailed
 
-_COMMANDS = (init, dev, worker, run, runs, inspect, signal, audit, doctor)
+_COMMANDS = (init, dev, worker, run, runs, inspect, signal, events, audit, doctor)
 
 
 class _Parser(ArgumentParser):

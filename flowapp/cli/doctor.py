@@ -43,6 +43,10 @@ def examine(arguments: Namespace) -> int:
 
     sys.path.insert(0, str(Path.cwd()))
     env = environment.read()
+    if (env.home / environment.SECRETS_FILE).exists():
+        # What `flowapp dev` made for itself is judged as `flowapp dev` uses it.
+        os.environ.setdefault("FLOWAPP_MODE", "dev")
+        env = environment.read()
     shown = environment.in_force(env)
     findings = _findings(env)
     if arguments.as_json:

@@ -16,7 +16,7 @@ _README = """\
 
 A Flowapp project: `workflows/` holds its workflows.
 
-    flowapp dev                                              # serves http://localhost:8288
+    flowapp dev                                            # serves http://localhost:8288
     flowapp run greet --input '{{"name": "Ada"}}' --wait     # in another terminal
 
 The run waits for a manager: sign in as one of those that `flowapp dev` prints, and look into the inbox.

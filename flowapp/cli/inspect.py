@@ -37,7 +37,7 @@ def _print(run: dict[str, Any]) -> None:
         ("workflow", f"{run['workflow']}, version {run['version']}"),
         ("status", run["status"].replace("_", " ")),
         ("started", moment(run.get("started_at"))),
-        ("took", since(run.get("started_at"), run.get("ended_at"))),
+        ("took" if run.get("ended_at") else "so far", since(run.get("started_at"), run.get("ended_at"))),
         ("input", _one_line(run["input"])),
     ]
     if error := run.get("error"):

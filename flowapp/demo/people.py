@@ -18,7 +18,7 @@ from flowapp.tenancy.scope import scoped
 
 SLUG, NAME = "acme", "Acme"
 FILE = "people.json"
-_KEY_NAME = "dev.json"
+_KEY_NAME = "Demo key"
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from pydantic import ValidationError
 
 from flowapp import audit
 from flowapp.tenancy.actors import SYSTEM, Actor
 from flowapp.tenancy.ids import uuid7
-from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import current
 
 from . import clock, codec, registry, signals, store
@@ -41,35 +40,33 @@ def start(
     return start_run(definition, input, by=by, idempotency_key=idempotency_key)
 
 
-@transaction.atomic
 def start_run(
     definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor, idempotency_key: str | None = None
 ) -> RunHandle:
     """Start a run of a registered definition; see `start`."""
-    run = new_run(definition, input, by=by, idempotency_key=idempotency_key)
-    if idempotency_key is not None:
-        known = _known(run)
-        if known is not None:
-            return known
-    try:
-        # Only a key can collide; without one a savepoint would be two round trips for nothing.
-        with transaction.atomic(savepoint=idempotency_key is not None):
-            run.save(force_insert=True)
-    except IntegrityError:
-        known = _known(run)  # another start with this key was faster
-        if known is None:
-            raise
+    run = _unplaced(definition, input, by=by, idempotency_key=idempotency_key)
+    if idempotency_key is not None and (known := _known(run)):
         return known
-    audit.record(by=by, verb="run.started", target=f"run:{run.id}", after={"workflow": run.workflow})
+    started = audit.entry(by=by, verb="run.started", target=f"run:{run.id}", after={"workflow": run.workflow})
+    if not store.insert_run(run, started):
+        if known := _known(run):  # another start with this key was faster
+            return known
+        raise IdempotencyConflict(f"the idempotency key {idempotency_key!r} is being used by another start; try again")
     signals.ring(run.queue)
     signals.tell(run.workspace_id, "run", str(run.id))
     return RunHandle(run.id)
 
 
-def new_run(
+def new_run(definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor) -> Run:
+    """An unsaved run, queued, of the workspace in scope. Raises InvalidInput."""
+    run = _unplaced(definition, input, by=by)
+    run.vtime = store.place_in_line(run.workspace_id)
+    return run
+
+
+def _unplaced(
     definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor, idempotency_key: str | None = None
 ) -> Run:
-    """An unsaved run, queued, of the workspace in scope. Raises InvalidInput."""
     data = _validated(definition, input)
     now = clock.now()
     return Run(
@@ -78,7 +75,6 @@ def new_run(
         workflow=definition.name,
         version=definition.version,
         status=RunStatus.QUEUED,
-        vtime=_virtual_time(current()),
         input=codec.pack(data),
         requester=by.as_json(),
         idempotency_key=idempotency_key,
@@ -101,11 +97,6 @@ def _validated(definition: WorkflowDefinition[Any, Any], input: Any) -> bytes:
             [{"loc": list(e["loc"]), "msg": e["msg"]} for e in error.errors(include_url=False, include_context=False)]
         ) from None
     return codec.to_bytes(value)
-
-
-def _virtual_time(workspace_id: UUID) -> int:
-    place = Workspace.objects.filter(pk=workspace_id).annotate(at=store.virtual_time(workspace_id))
-    return int(place.values_list("at", flat=True).get())
 
 
 def _known(run: Run) -> RunHandle | None:

@@ -18,6 +18,8 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.models import Max, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest, Length
 
+from flowapp.tenancy.models import Workspace
+
 from . import clock, postgresql, signals, waits
 from .errors import Fenced
 from .models import Attempt, Checkpoint, Run, Signal, Wait
@@ -469,6 +471,31 @@ def virtual_time(workspace_id: UUID) -> Any:
     last = queued.filter(workspace_id=workspace_id).order_by("-vtime").values("vtime")[:1]
     first = queued.order_by("vtime").values("vtime")[:1]
     return Greatest(Coalesce(Subquery(last), Value(0)), Coalesce(Subquery(first), Value(0))) + 1
+
+
+def place_in_line(workspace_id: UUID) -> int:
+    """That place, as a number."""
+    here = Workspace.objects.filter(pk=workspace_id).annotate(at=virtual_time(workspace_id))
+    return int(here.values_list("at", flat=True).get())
+
+
+def insert_run(run: Run, entry: models.Model) -> bool:
+    """Insert a new run at its place in line, and the log entry of its start with it.
+
+    False when a run with its idempotency key exists; then nothing was inserted.
+    """
+    if connection.vendor == "postgresql":
+        return postgresql.start_run(run, entry)
+    try:
+        with transaction.atomic():
+            run.vtime = place_in_line(run.workspace_id)
+            run.save(force_insert=True)
+            entry.save(force_insert=True)
+    except IntegrityError:
+        if run.idempotency_key is None:
+            raise
+        return False
+    return True
 
 
 def collect(run_id: UUID) -> tuple[Arrival, ...]:

@@ -44,8 +44,8 @@ def register() -> None:
 def for_ninja(api: NinjaAPI) -> None:
     """Have a Ninja API answer with problem documents; what is none is a bug, and Django's to report."""
 
-    def answer(request: HttpRequest, error: Exception) -> HttpResponse:
-        problem = from_exception(error)
+    def answer(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
+        problem = from_exception(error) if isinstance(error, Exception) else None
         if problem is None:
             raise error
         return as_json(problem)

@@ -9,7 +9,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
 
-class StaticFilesMiddleware(WhiteNoiseMiddleware):
+class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
     """Answers for the files that Django's finders know; there is no collecting step."""
 
     sync_capable = async_capable = True
@@ -20,7 +20,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         if self.is_async:
             markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:  # type: ignore[override]
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
         found = self._find(request)
@@ -30,7 +30,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         found = self._find(request)
         if found:
             return await sync_to_async(_read, thread_sensitive=False)(found, request)
-        response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
+        response: HttpResponseBase = await self.get_response(request)
         return response
 
     def _find(self, request: HttpRequest) -> StaticFile | None:

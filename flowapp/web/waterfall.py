@@ -14,6 +14,7 @@ from .wording import took
 TICKS: Final = 4
 STEP: Final = "step"
 PEOPLE: Final = "prompt"  # the kind of a wait on people
+SHORT: Final = timedelta(seconds=10)  # a shorter run has an even axis
 GAP: Final = 0.05  # of the time; a shorter stretch without a step counts with its neighbours
 IDLE_MOST: Final = 0.7  # of the time; beyond that, the axis is not even
 _LEAST: Final = 0.4  # percent: what took no time is still to be seen
@@ -105,12 +106,13 @@ class _Axis:
 
     @classmethod
     def of(cls, begin: datetime, end: datetime, busy: Sequence[tuple[datetime, datetime]]) -> _Axis:
-        """An even axis; for a run that idles more than IDLE_MOST, stretches as wide as the logarithm of their length.
+        """An even axis; for a run that mostly idles, stretches as wide as the logarithm of their length.
 
         So a longer stretch is always wider than a shorter one, but two days do not hide two seconds.
         """
         whole = end - begin
-        if not busy or sum((to - since for since, to in busy), timedelta(0)) > whole * (1 - IDLE_MOST):
+        active = sum((to - since for since, to in busy), timedelta(0))
+        if not busy or whole < SHORT or active > whole * (1 - IDLE_MOST):
             return cls([(begin, whole, 1.0)], shortened=False)
         ends = [begin, *(to for _, to in busy)]
         begins = [*(since for since, _ in busy), end]

@@ -99,10 +99,14 @@ let worry;
 
 function showState(connected) {
   const note = document.querySelector("#link-state");
-  clearTimeout(worry);
   if (!note) return;
-  if (connected) note.hidden = true;
-  else worry = setTimeout(() => (note.hidden = false), 2000);
+  if (!connected) {
+    worry ??= setTimeout(() => (note.hidden = false), 2000);
+    return;
+  }
+  clearTimeout(worry);
+  worry = undefined;
+  note.hidden = true;
 }
 
 // An element may care for one key of its topic only: data-live-key.

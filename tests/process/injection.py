@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from django.db import transaction
 
@@ -94,16 +95,21 @@ def _around_answer(point: str, verb: Callable[..., Any], *given: Any, **named: A
 
 def install() -> None:
     """Put everything in place."""
-    process.Lease = partial(Lease, seconds=LEASE_SECONDS)
-    sweep.INTERVAL = SWEEP_SECONDS
-    store.claim = partial(_around_claim, store.claim)
-    store.apply = partial(_around_apply, store.apply)
+    _replace(process, "Lease", partial(Lease, seconds=LEASE_SECONDS))
+    _replace(sweep, "INTERVAL", SWEEP_SECONDS)
+    _replace(store, "claim", partial(_around_claim, store.claim))
+    _replace(store, "apply", partial(_around_apply, store.apply))
     invoke = Executor._invoke
-    Executor._invoke = lambda executor, call: _around_step(invoke, executor, call)
-    runs.resolve_wait = partial(_around_answer, "decision", runs.resolve_wait)
-    runs.signal = partial(_around_answer, "signal", runs.signal)
+    _replace(Executor, "_invoke", lambda executor, call: _around_step(invoke, executor, call))
+    _replace(runs, "resolve_wait", partial(_around_answer, "decision", runs.resolve_wait))
+    _replace(runs, "signal", partial(_around_answer, "signal", runs.signal))
     # Somebody editing this clone meanwhile must not restart the server under the test.
-    Watcher._matters = lambda *_: False
+    _replace(Watcher, "_matters", lambda *_: False)
+
+
+def _replace(owner: object, name: str, value: object) -> None:
+    """For the rest of this process's life."""
+    mock.patch.object(owner, name, value).start()
 
 
 install()

@@ -1,5 +1,7 @@
 """The outside world: a process of its own that writes down every effect, as it comes and by its idempotency key.
 
+A step may also announce that it begins, which is no effect: it tells afterwards who was inside a step and died.
+
 `python -m tests.process.ledger SOCKET FILE` serves; a client sends one effect a connection and waits until it is
 written. The file has one JSON line an effect, in the order of arrival.
 """
@@ -25,11 +27,16 @@ _START_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One effect as it reached the ledger. `repeat`: its key was there before."""
+    """One effect as it reached the ledger, or the announcement that it begins.
+
+    `repeat`: its key was there before; `conflict`: with other content.
+    """
 
     key: str
     what: Any
     pid: int
+    begins: bool
+    at: float
     repeat: bool
     conflict: bool
 
@@ -45,20 +52,23 @@ class Ledger:
         self.address = address
         self._file = file
 
-    def effects(self, run_id: str = "") -> list[Effect]:
-        """Everything written so far, or what one run did."""
+    def all(self) -> list[Effect]:
+        """Everything written so far, announcements included."""
         lines = self._file.read_text().splitlines() if self._file.exists() else []
-        found = (Effect(**json.loads(line)) for line in lines)
-        return [effect for effect in found if not run_id or effect.run_id == run_id]
+        return [Effect(**json.loads(line)) for line in lines]
+
+    def effects(self, run_id: str) -> list[Effect]:
+        """What one run did."""
+        return [effect for effect in self.all() if effect.run_id == run_id and not effect.begins]
 
     def counts(self, run_id: str) -> dict[str, int]:
         """How often each of a run's effects arrived, by the part of its key after the run's id."""
         return dict(Counter(effect.key.partition(":")[2] for effect in self.effects(run_id)))
 
 
-def record(address: str, key: str, what: Any) -> None:
-    """Have an effect written down; returns once it is."""
-    line = json.dumps({"key": key, "what": what, "pid": os.getpid()})
+def record(address: str, key: str, what: Any, *, begins: bool = False) -> None:
+    """Have an effect, or that it begins, written down; returns once it is."""
+    line = json.dumps({"key": key, "what": what, "pid": os.getpid(), "begins": begins})
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         connection.sendall(line.encode() + b"\n")
@@ -88,11 +98,10 @@ async def _serve(address: str, path: str) -> None:
 
         async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             if line := await reader.readline():
-                effect = json.loads(line)
+                effect = json.loads(line) | {"at": time.time()}
                 repeat = effect["key"] in known
-                first = known.setdefault(effect["key"], effect["what"])
-                told = effect | {"repeat": repeat, "conflict": first != effect["what"]}
-                file.write(json.dumps(told) + "\n")
+                first = effect["what"] if effect["begins"] else known.setdefault(effect["key"], effect["what"])
+                file.write(json.dumps(effect | {"repeat": repeat, "conflict": first != effect["what"]}) + "\n")
                 file.flush()
                 writer.write(b"+")
             writer.close()

@@ -19,5 +19,5 @@ async def ship(order: str, paid: int) -> str:
 async def order(ctx: Context, id: str) -> str:
     """Ship an order once its payment was signalled."""
     await reserve(id)
-    paid = await ctx.wait_for_signal("paid", type=int)
+    paid: int = await ctx.wait_for_signal("paid", type=int)
     return await ship(id, paid)

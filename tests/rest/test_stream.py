@@ -1,9 +1,10 @@
 """/v1/runs/{id}/stream: a run as it happens, and what a client that comes back is told."""
 
+import asyncio
 import json
 
 import pytest
-from asgiref.sync import sync_to_async
+from django.db import connection
 from django.test import AsyncClient
 
 from flowapp.rest import stream
@@ -63,9 +64,16 @@ class Reader:
         return fields["event"], json.loads(fields["data"])
 
 
-def do(function, *args):
-    """Call something that waits for the database, from an async test."""
-    return sync_to_async(function)(*args)
+async def do(function, *args):
+    """Call something from an async test, in a thread where runs can be executed at once."""
+
+    def call():
+        try:
+            return function(*args)
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(call)
 
 
 async def test_a_run_that_ended_is_told_whole_and_once(key):

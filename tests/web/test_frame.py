@@ -5,9 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
+from django.template.loader import render_to_string
 from django.test import Client
 
 from flowapp.engine import runs
+from flowapp.http.problems import Problem
 from flowapp.tenancy.actors import SYSTEM
 
 PAGES = ["/inbox/", "/runs/", "/workflows/", "/workflows/web-onboard/", "/accounts/2fa/", "/accounts/sessions/"]
@@ -74,6 +77,15 @@ def test_an_address_that_leads_nowhere_says_so_and_htmx_gets_only_the_words(cast
     words = client.get(missing, headers={"HX-Request": "true"}).content.decode()
     assert "<html" not in words
     assert "data-problem" in words
+
+
+def test_an_error_page_needs_no_database():
+    class Gone:
+        def __iter__(self):
+            raise OperationalError
+
+    page = render_to_string("problem.html", {"problem": Problem("", "Try again.", 500), "messages": Gone()})
+    assert "Something went wrong on our side" in page
 
 
 def test_every_icon_a_template_names_is_in_the_sprite():

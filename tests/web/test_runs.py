@@ -25,7 +25,8 @@ def test_the_list_takes_as_many_queries_for_three_runs_as_for_one(
         onboard(factories.actor(cast.bo))
     client = signed_in(cast.dev)
     client.get("/runs/")
-    with django_assert_num_queries(6):  # session, user, member, runs, the member's groups, what waits for them
+    # session, user, membership, runs; then for the inbox's count: member, groups, what waits for them
+    with django_assert_num_queries(7):
         page = client.get("/runs/")
     assert len(page.context["page"].items) == count
 

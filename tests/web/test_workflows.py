@@ -41,7 +41,13 @@ def test_wrong_input_is_named_at_its_field_and_everything_typed_stays(dispatcher
     page = answer.content.decode()
     assert answer.status_code == 422
     assert rows() == []
-    for part in ("keep me", "9000", 'id="field-seats-error"', "less than or equal to 500", 'id="field-address-city-error"'):
+    for part in (
+        "keep me",
+        "9000",
+        'id="field-seats-error"',
+        "less than or equal to 500",
+        'id="field-address-city-error"',
+    ):
         assert part in page
 
 

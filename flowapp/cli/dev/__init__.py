@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,10 +15,11 @@ def register(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("dev", help="serve everything here, with the demo workspace", allow_abbrev=False)
     parser.add_argument("--port", type=int, default=PORT, help=f"the port to serve on ({PORT})")
+    parser.add_argument("--restarted", action="store_true", help=SUPPRESS)
     parser.set_defaults(command=_run)
 
 
 def _run(arguments: Namespace) -> int:
     from .process import run
 
-    return run(arguments.port)
+    run(arguments.port, restarted=arguments.restarted)

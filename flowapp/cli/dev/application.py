@@ -33,10 +33,14 @@ def start() -> Application:
     import django
     from django.db import OperationalError, connection
 
+    from flowapp.tenancy.errors import TenancyError
+
     django.setup()
     try:
         kept = _migrate()
         worker, demo = _open(kept)
+    except TenancyError as error:
+        raise CommandFailed(str(error)) from None
     except OperationalError as error:
         cause = str(error).strip().partition("\n")[0]
         raise CommandFailed(f"the database does not answer: {cause}") from None
@@ -68,10 +72,6 @@ def _open(kept: Kept) -> tuple[EmbeddedDispatcher | None, Opened]:
     from flowapp.dispatch.embedded import EmbeddedDispatcher
 
     on_celery = bool(settings.FLOWAPP_BROKER_URL)
-    if on_celery:
-        from flowapp.dispatch import celery
-
-        celery.connect()
     # With Celery, no worker may be up yet: the demo's story is executed here, once, and nothing else.
     worker = EmbeddedDispatcher(queues=settings.FLOWAPP_QUEUES) if not on_celery or workspace.is_missing() else None
     if worker is not None:

@@ -19,13 +19,12 @@ from . import application, card
 from .serving import WebServer, bind
 from .watch import Watcher
 
-_RESTARTED = "FLOWAPP_RESTARTED"  # in the environment of a process that follows itself after a change
+RESTARTED = "--restarted"  # the hidden option of a process that follows itself after a change, once it was ready
 
 
-def run(port: int) -> NoReturn:
+def run(port: int, *, restarted: bool) -> NoReturn:
     """Serve until stopped. Ends the process, or replaces it by itself: it keeps its id all its life."""
     given = dict(os.environ)
-    restarted = bool(given.pop(_RESTARTED, ""))
     # Ctrl+C and SIGTERM are the same to us, also where a shell started us with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
@@ -34,10 +33,10 @@ def run(port: int) -> NoReturn:
     _lock(home)
     if not restarted:
         card.remove(home)
-    dev = _Dev(home, listener, f"http://localhost:{port}", quiet=restarted)
+    dev = _Dev(home, listener, f"http://localhost:{port}", shown=restarted)
     try:
         dev.live()
-        _begin_anew(given)
+        _begin_anew(given, shown=dev.shown)
     except KeyboardInterrupt:
         note("stopping")
     finally:
@@ -46,9 +45,10 @@ def run(port: int) -> NoReturn:
 
 
 class _Dev:
-    def __init__(self, home: Path, listener: socket.socket, base_url: str, *, quiet: bool) -> None:
-        self._home, self._listener, self._base_url, self._quiet = home, listener, base_url, quiet
+    def __init__(self, home: Path, listener: socket.socket, base_url: str, *, shown: bool) -> None:
+        self._home, self._listener, self._base_url = home, listener, base_url
         self._web: WebServer | None = None
+        self.shown = shown  # whether people know the demo's keys and passwords already
         self.watcher = Watcher(Path.cwd(), on_change=self._stop_serving, on_template=_forget_templates)
 
     def live(self) -> None:
@@ -79,10 +79,11 @@ class _Dev:
 
     def _tell_ready(self) -> None:
         card.write(self._home, self._base_url, self._app.demo)
-        if self._quiet:
+        if self.shown:
             note(f"ready again at {self._base_url}")
         else:
             card.show(self._base_url, self._app.demo)
+            self.shown = True
 
 
 def _prepare(port: int) -> Path:
@@ -123,9 +124,12 @@ def _forget_templates() -> None:
         reset_loaders()
 
 
-def _begin_anew(environ: dict[str, str]) -> NoReturn:
+def _begin_anew(environ: dict[str, str], *, shown: bool) -> NoReturn:
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ | {_RESTARTED: "1"})  # noqa: S606
+    arguments = [argument for argument in sys.orig_argv[1:] if argument != RESTARTED]
+    if shown:
+        arguments.append(RESTARTED)
+    os.execve(sys.executable, [sys.executable, *arguments], environ)  # noqa: S606
 
 
 def _leave() -> NoReturn:

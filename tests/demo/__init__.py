@@ -1,0 +1,1 @@
+"""Tests of the demo: its workflows, its people, its story."""

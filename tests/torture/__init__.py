@@ -1,0 +1,1 @@
+"""Minutes of random faults on real servers and workers, judged from outside: `make torture`."""
