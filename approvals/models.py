@@ -39,7 +39,7 @@ class Prompt(OfWorkspace):
     workflow = models.CharField(max_length=200)
     name = models.CharField(max_length=200)
     type = models.CharField(max_length=20)
-    title = models.CharField(max_length=300)
+    title = models.TextField()
     message = models.TextField(blank=True)
     payload = models.BinaryField(help_text="What is decided on: canonical JSON behind a codec byte.")
     payload_digest = models.CharField(max_length=64)

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from flowapp.variables import VARIABLES, Variable
 
 SECRETS_FILE = "secrets.json"
+DEMO_WORKFLOWS = "flowapp.demo.workflows"
 
 
 class BadEnvironment(Exception):
@@ -126,7 +127,7 @@ class Environment:
 
     @property
     def log_level(self) -> str:
-        return self._get("FLOWAPP_LOG_LEVEL", "WARNING" if self.mode == "test" else "INFO").upper()
+        return self._get("FLOWAPP_LOG_LEVEL", "WARNING" if self.mode == "test" else "INFO")
 
     @property
     def dev_api_key(self) -> str:

@@ -36,7 +36,7 @@ FLOWAPP_MAX_BODY_BYTES = 10 * 1024 * 1024
 # Django
 
 SECRET_KEY = _env.secret_key
-DEBUG = _env.mode == "dev"
+DEBUG = False  # in `dev` too: it keeps every query, and its pages are not the product's
 ALLOWED_HOSTS = _env.allowed_hosts
 ROOT_URLCONF = "flowapp.urls"
 ASGI_APPLICATION = "flowapp.asgi.application"
@@ -212,7 +212,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = FLOWAPP_MAX_BODY_BYTES
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [path for path in (_ROOT / "static", _PACKAGE / "static") if path.is_dir()]
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_AUTOREFRESH = _env.mode == "dev"
 
 
 def _mailer() -> dict[str, Any]:

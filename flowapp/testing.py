@@ -27,9 +27,9 @@ from flowapp.tenancy.scope import current_or_none, scoped
 
 if TYPE_CHECKING:
     from flowapp.engine.calls import Call
-    from flowapp.engine.driver import RunDriver
+    from flowapp.engine.records import Write
     from flowapp.engine.registry import WorkflowDefinition
-    from flowapp.engine.store import Write
+    from flowapp.engine.runtime import Runtime
 
 type Script = str | Decision[Any] | BaseException | Callable[[Any], str | Decision[Any]]
 LONGEST = 10_000  # jumps of the clock in one test; more is an endless loop
@@ -71,9 +71,9 @@ class Rehearsal:
     crash: Crash | None = None
     always_suspend: bool = False
 
-    def context(self, driver: RunDriver) -> Context:
+    def context(self, runtime: Runtime) -> Context:
         """The `ctx` of the body, with scripted prompts."""
-        return ScriptedContext(driver, self.decisions)
+        return ScriptedContext(runtime, self.decisions)
 
     def attempt(self, call: Call) -> None:
         """Put a test's replacement in the place of a step's function."""
@@ -94,7 +94,7 @@ class Rehearsal:
 class ScriptedContext(Context):
     """A context whose prompts are answered by the test's script; a prompt without one is really asked."""
 
-    def __init__(self, runtime: RunDriver, decisions: Mapping[str, Script]) -> None:
+    def __init__(self, runtime: Runtime, decisions: Mapping[str, Script]) -> None:
         super().__init__(runtime)
         self._decisions = decisions
 

@@ -1,28 +1,16 @@
 """Which room answers where."""
 
-from importlib import import_module
-from importlib.util import find_spec
+from django.urls import include, path
 
-from django.urls import URLPattern, URLResolver, include, path
+from flowapp.rest.api import api
 
 handler404 = "flowapp.http.problems.not_found"
 handler500 = "flowapp.http.problems.broken"
 
-
-def _exists(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-urlpatterns: list[URLPattern | URLResolver] = [
+urlpatterns = [
     path("", include("flowapp.http.urls")),
     path("accounts/", include("allauth.urls")),
+    path("v1/", api.urls),
+    path("inbox/", include("approvals.urls")),
+    path("", include("flowapp.web.urls")),
 ]
-if _exists("flowapp.rest.api"):
-    urlpatterns.append(path("v1/", import_module("flowapp.rest.api").api.urls))
-if _exists("approvals.urls"):
-    urlpatterns.append(path("inbox/", include("approvals.urls")))
-if _exists("flowapp.web.urls"):
-    urlpatterns.append(path("", include("flowapp.web.urls")))

@@ -1,11 +1,10 @@
-"""Every environment variable Flowapp reads, in one table: name, default, meaning, and what makes a value unfit. Pure."""
+"""Every environment variable Flowapp reads, in one table: name, default, meaning, what makes a value unfit. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 MODES = ("production", "dev", "test")
-DEMO_WORKFLOWS = "flowapp.demo.workflows"
 _FEWEST_CHARACTERS, _FEWEST_DIFFERENT = 32, 10
 _PLACEHOLDERS = ("changeme", "change-me", "insecure", "example", "placeholder", "your-")
 
@@ -37,8 +36,8 @@ def _one_or_more(value: str) -> str | None:
     return None if value.isdecimal() and int(value) else "must be a whole number, 1 or more"
 
 
-def _mode(value: str) -> str | None:
-    return None if value in MODES else f"must be one of {', '.join(MODES)}"
+def _one_of(*allowed: str) -> Callable[[str], str | None]:
+    return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}"
 
 
 def weakness(text: str) -> str | None:
@@ -64,7 +63,7 @@ VARIABLES = (
         "FLOWAPP_MODE",
         "production",
         "how strict to be: `production`, `dev` (set by `flowapp dev`) or `test` (set by the tests)",
-        check=_mode,
+        check=_one_of(*MODES),
     ),
     Variable("FLOWAPP_HOME", ".flowapp", "folder for the embedded database, generated secrets and `dev.json`"),
     Variable(
@@ -143,7 +142,12 @@ VARIABLES = (
         "how many proxies stand before this server: that many X-Forwarded-For entries are believed",
         check=_whole_number,
     ),
-    Variable("FLOWAPP_LOG_LEVEL", "INFO", "the least severe log line to print: DEBUG, INFO, WARNING or ERROR"),
+    Variable(
+        "FLOWAPP_LOG_LEVEL",
+        "INFO",
+        "the least severe log line to print: DEBUG, INFO, WARNING or ERROR",
+        check=_one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+    ),
     Variable(
         "FLOWAPP_API_KEY",
         "the one in `dev.json`",

@@ -55,6 +55,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         ({"FLOWAPP_SECRET_KEY": "a" * 50}, "FLOWAPP_SECRET_KEY is easy to guess"),
         ({"FLOWAPP_SECRET_KEY": "django-insecure-" + STRONG}, "FLOWAPP_SECRET_KEY is easy to guess"),
         ({"FLOWAPP_ENCRYPTION_KEYS": f"{STRONG},short"}, "FLOWAPP_ENCRYPTION_KEYS is too short"),
+        ({"FLOWAPP_LOG_LEVEL": "loud"}, "FLOWAPP_LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"),
         ({"FLOWAPP_MODE": "debug"}, "FLOWAPP_MODE must be one of production, dev, test"),
         ({"FLOWAPP_BROKER_URL": "redis://h"}, "FLOWAPP_BROKER_URL needs PostgreSQL"),
         ({"FLOWAPP_BASE_URL": "http://flow.example.com"}, "FLOWAPP_BASE_URL must begin with https://"),

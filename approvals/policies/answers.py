@@ -74,6 +74,8 @@ def _reason_errors(question: Question, outcome: str, reasoning: str) -> Iterator
         yield {"field": "reasoning", "msg": "say why: this decision needs a reason"}
     if len(reasoning) > LONGEST_REASON:
         yield {"field": "reasoning", "msg": f"at most {LONGEST_REASON:,} characters"}
+    if "\0" in reasoning:
+        yield {"field": "reasoning", "msg": "it holds a null character, which is no text"}
 
 
 def normal(question: Question, data: Any) -> Any:

@@ -71,6 +71,8 @@ def ask(
     """The question in its normal form."""
     if not 0 < len(name) <= 200:
         raise BadDefinition(f"a prompt needs a name of 1 to 200 characters, not {name!r}")
+    if "\0" in title + message:
+        raise BadDefinition(f"prompt {name!r}: its title or message holds a null character, which is no text")
     kind = _one_of(PromptType, type, f"prompt {name!r}: type")
     listed = _outcomes(name, outcomes if outcomes is not None else OUTCOMES[kind])
     chain = tuple((_duration(name, "escalate", after), _entries(to)) for after, to in escalate)

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.middleware import HtmxDetails
 
@@ -100,7 +101,7 @@ def _htmx(request: HttpRequest) -> HtmxDetails:
 def _answer(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
     fragment = _fragment(request)
     response = render(request, f"{PAGE}#{fragment}" if fragment else PAGE, context, status=status)
-    response.headers["Vary"] = "HX-Request, HX-Target"
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response
 
 

@@ -27,6 +27,7 @@ def verify(arguments: Namespace) -> int:
     from . import project
 
     project.set_up()
+    project.reach_database()
     verdicts = _verdicts(arguments.workspace)
     if arguments.as_json:
         print_json(verdicts)
@@ -42,13 +43,15 @@ def _verdicts(slug: str | None) -> list[dict[str, Any]]:
     from flowapp.audit import verifier
     from flowapp.tenancy.models import Workspace
 
+    from .project import first_line
+
     try:
         workspaces = list(Workspace.objects.filter(**({"slug": slug} if slug else {})).order_by("slug"))
         if not workspaces:
             raise CommandFailed(f"there is no workspace {slug!r}" if slug else "there is no workspace yet")
         found = [(workspace.slug, verifier.verify(workspace.pk)) for workspace in workspaces]
     except DatabaseError as error:
-        raise CommandFailed(f"the database cannot be read: {str(error).strip().partition('\n')[0]}") from None
+        raise CommandFailed(f"the database cannot be read: {first_line(error)}") from None
     return [
         {
             "workspace": slug,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import CommandFailed
 from .output import add_json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def _attempt(what: str, look: Callable[[], Finding]) -> Finding:
     """Look, and take whatever comes up for what is wrong."""
     try:
         return look()
+    except CommandFailed as failed:
+        return Finding(what, "wrong", str(failed))
     except Exception as error:  # noqa: BLE001 - this is what the doctor is for
         return Finding(what, "wrong", f"{type(error).__name__}: {' '.join(str(error).split())}")
 
@@ -116,13 +119,12 @@ def _code() -> Finding:
 
 def _database() -> Finding:
     from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
 
-    connection.ensure_connection()
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        return Finding("database", "wrong", f"{len(plan)} migrations are not applied: run django-admin migrate")
+    from . import project
+
+    project.reach_database()
+    if missing := project.migrations_missing():
+        return Finding("database", "wrong", f"{missing} migrations are not applied: run django-admin migrate")
     server = ".".join(str(part) for part in connection.get_database_version())
     return Finding("database", "ok", f"{connection.vendor} {server}, migrated")
 

@@ -22,3 +22,33 @@ def set_up() -> None:
     import django
 
     django.setup()
+
+
+def reach_database() -> None:
+    """Ask the database for one connection, outside the pool, which would try for long. Raises CommandFailed."""
+    import psycopg
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return
+    try:
+        psycopg.connect(**connection.get_connection_params()).close()
+    except psycopg.Error as error:
+        raise CommandFailed(f"the database does not answer: {first_line(error)}") from None
+
+
+def migrations_missing() -> int:
+    """How many migrations this database lacks."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    try:
+        executor = MigrationExecutor(connection)
+        return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    finally:
+        connection.close()
+
+
+def first_line(error: Exception) -> str:
+    """What a driver's error says, without its hints."""
+    return str(error).strip().partition("\n")[0]

@@ -80,28 +80,26 @@ def _await_tables() -> None:
 
 
 def _what_is_missing() -> str:
-    from django.db import Error, connection
-    from django.db.migrations.executor import MigrationExecutor
+    from . import project
 
     try:
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except Error as error:
-        return f"the database does not answer: {str(error).strip().partition('\n')[0]}"
-    finally:
-        connection.close()
-    return "the database is not migrated yet (`flowapp dev` or `django-admin migrate` does that)" if plan else ""
+        project.reach_database()
+    except CommandFailed as failed:
+        return str(failed)
+    if project.migrations_missing():
+        return "the database is not migrated yet (`flowapp dev` or `django-admin migrate` does that)"
+    return ""
 
 
-def _celery(queues: list[str], concurrency: int) -> NoReturn:
-    """Become Celery's worker."""
-    command = [
-        *(sys.executable, "-m", "celery", "--quiet", "-A", "flowapp", "worker"),
-        *("--pool", "threads", "--concurrency", str(concurrency), "--queues", ",".join(queues)),
-        *("--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
-    ]
+def _celery(queues: list[str], concurrency: int) -> int:
+    """Become Celery's worker, as `celery -A flowapp worker` is one, without setting everything up a second time."""
+    from flowapp.celery import app
+
     note(_ready("Celery", queues, concurrency))
-    os.execv(sys.executable, command)  # noqa: S606
+    options = {"pool": "threads", "concurrency": str(concurrency), "queues": ",".join(queues), "loglevel": "WARNING"}
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    app.worker_main(["--quiet", "worker", *flags, "--without-gossip", "--without-mingle"])
+    return 0
 
 
 def _embedded(queues: list[str], concurrency: int) -> NoReturn:

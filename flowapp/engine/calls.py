@@ -16,7 +16,7 @@ from flowapp.tenancy.actors import Actor
 from .registry import StepDefinition
 
 if TYPE_CHECKING:
-    from .store import OpenWait
+    from .records import OpenWait
 
 type Key = tuple[str, int]
 type Decode = Callable[[bytes | None], Any]  # None: the wait ran out
@@ -59,6 +59,7 @@ class Call:
     opening: OpenWait | None = None
     prepare: Callable[[WaitTicket], Sequence[Model]] | None = None
     since: datetime | None = None
+    reserved: bool = False  # an atomic step whose own transaction is about to commit
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def _closed(workspace_id: UUID, run_id: UUID, keys: Sequence[str]) -> None:
     children = Run.unscoped.filter(parent_id=run_id, parent_wait__in=keys, ended_at__isnull=True)
     for child_id in children.values_list("id", flat=True):
         now = clock.now() - timedelta(seconds=1)
-        timers.timer("cancel-child", str(child_id), now, {}, workspace_id=workspace_id).save()
+        timers.set_once(timers.timer("cancel-child", str(child_id), now, {}, workspace_id=workspace_id))
 
 
 @timers.on_timer("cancel-child")

@@ -17,6 +17,7 @@ JSON = b"\x01"
 COMPRESSED = b"\x02"
 COMPRESS_FROM = 16 * 1024  # bytes; below this zlib costs more than it saves
 LIMIT = 50 * 1024 * 1024  # bytes a value
+RUN_LIMIT = 2 * 1024**3  # bytes of all results of a run
 
 
 def to_bytes(value: Any) -> bytes:
@@ -38,11 +39,19 @@ def encode(value: Any) -> bytes:
 
 def pack(data: bytes) -> bytes:
     """JSON bytes with their codec byte, compressed when large."""
-    if len(data) > LIMIT:
-        raise PayloadTooLarge(f"{len(data):,} bytes are over the limit of {LIMIT:,}; store it elsewhere")
+    within_limit(data)
     if len(data) >= COMPRESS_FROM:
         return COMPRESSED + zlib.compress(data, 1)
     return JSON + data
+
+
+def within_limit(data: bytes) -> bytes:
+    """The same bytes. Raises PayloadTooLarge."""
+    if len(data) > LIMIT:
+        raise PayloadTooLarge(
+            f"{len(data):,} bytes are over the limit of {LIMIT:,}; store it elsewhere and pass a reference"
+        )
+    return data
 
 
 def unpack(stored: Stored) -> bytes:

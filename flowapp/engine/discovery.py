@@ -10,8 +10,11 @@ from . import registry
 
 def install() -> None:
     """Bind the verbs, then import every module of workflows: the settings' own and each app's `workflows.py`."""
-    from . import events, handle, locks, runs, schedules  # noqa: F401 - they register chores and kinds of waits
+    from flowapp.audit import sealer
 
+    from . import events, handle, locks, runs, schedules, sweep  # noqa: F401 - they register chores and kinds of waits
+
+    sweep.chore(sealer.seal_all)
     registry.bind(runs.DefinitionVerbs())
     handle.bind(runs)
     for module in settings.FLOWAPP_WORKFLOWS:

@@ -1,7 +1,7 @@
-"""Drives one claimed run: pumps its loop, replays its history, starts its steps and waits, suspends or ends it.
+"""Drives one claimed run: pumps its loop, feeds outcomes to its body in their order, suspends or ends it.
 
-All methods run on the process's loop thread. Outcomes reach the body strictly in the order of `seq`: a number is given
-when an outcome is handed to the store, and the outbox holds it back until it and all before it are committed.
+All methods run on the process's loop thread. Outcomes reach the body strictly by number: one is given when an outcome
+is handed to the store, and the outbox holds it back until it and all before it are committed.
 """
 
 from __future__ import annotations
@@ -9,29 +9,27 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import random
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
-from uuid import UUID, uuid5
 
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db.models import Model
 from pydantic import ValidationError
 
-from flowapp.tenancy.actors import Actor
-
-from . import clock, codec, failures, registry, remote_steps
-from .calls import Call, CallFuture, Decode, Key, WaitTicket
-from .durations import Duration, parse
-from .errors import ContinueAsNew, Fenced, NeedsAttention, RunDropped
+from . import clock, codec, failures, registry
+from .calls import Call, Decode, Key
+from .errors import ContinueAsNew, Fenced, NeedsAttention, NotInBody
 from .loop import RunLoop
-from .registry import StepDefinition
+from .open_waits import OpenWaits
+from .outbox import NOTHING, Entry, Outbox
+from .records import Arrival, AttemptRow, CheckpointRow, Claimed, End, Outcome, Recorded, Write, Written
+from .registry import WorkflowDefinition
 from .replay import Replay
+from .runtime import Runtime
 from .states import RunStatus, StepStatus
-from .store import Arrival, AttemptRow, CheckpointRow, Claimed, End, OpenWait, Outcome, Recorded, Write, Written
+from .steps import Steps
 
 if TYPE_CHECKING:
     from .executor import Executor
@@ -40,64 +38,33 @@ logger = logging.getLogger("flowapp.engine")
 PARK_SECONDS = 1.0  # a wait due sooner is waited for in memory; suspending would cost more
 
 
-@dataclass(slots=True, eq=False)
-class _Entry:
-    """An outcome on its way to the body: committed or not yet."""
-
-    call: Call
-    status: str
-    output: bytes | None
-    error: dict[str, Any] | None
-    ended_at: datetime
-    committed: bool = False
-
-
-@dataclass(slots=True, frozen=True)
-class Reservation:
-    """A numbered outcome whose commit is another transaction's."""
-
-    write: Write
-    entry: _Entry
-
-
 class RunDriver:
     """One run in this process, from its claim until it suspends, ends, or is lost."""
 
     def __init__(self, executor: Executor, claimed: Claimed, finished: Callable[[RunDriver], None]) -> None:
-        run = claimed.run
-        assert run.started_at is not None
+        run, past = claimed.run, claimed.history
         self.executor = executor
         self.run = run
         self.finished = finished
         self.over = False
-        self.time = run.started_at
-        self.input: Any = None
-        self.random = random.Random(run.id.int)  # noqa: S311 - reproducible by design
-        self._uuids = 0
-        self._loop = RunLoop(self)  # type: ignore[abstract]  # what it lacks is refused by name
-        self._replay: Replay[Recorded] = Replay(claimed.history.checkpoints)
-        self._seq = self._replay.last_seq
-        self._counts: dict[str, int] = {}
-        self._reached: set[Key] = set()
-        self._patches: dict[str, bool] = {}
-        self._calls: dict[Key, Call] = {}
-        self._starting: list[Call] = []
-        self._steps_running = 0
-        self._preparing = 0
-        self._opening: list[Call] = []
-        self._open: dict[Key, tuple[bytes, datetime | None]] = {}
-        self._arrived: dict[Key, Arrival] = {}
-        self._dropping: list[Key] = []
-        self._outbox: deque[_Entry] = deque()
-        self._attempts: dict[Key, list[Any]] = {}
+        self.replay: Replay[Recorded] = Replay(past.checkpoints)
+        recorded = frozenset((row.name, row.occurrence) for row in past.checkpoints)
+        self.waits = OpenWaits(past.waits, recorded)
+        self.steps = Steps(self, past.attempts)
+        self.outbox = Outbox(self.replay.last_seq, sum(row.size for row in past.checkpoints))
+        begun = {*self.waits.keys, *self.steps.begun}
+        self.runtime = Runtime(self, run, self.replay, self.waits, begun)
+        self.loop = RunLoop(self.runtime)
+        self._main: asyncio.Task[Any] | None = None
+        self._definition: WorkflowDefinition[Any, Any] | None = None
         self._attention: NeedsAttention | None = None
-        self._pausing = False
+        self._pausing = run.pausing
+        self._preparing = 0
+        self._fetching = False
         self._asking = 0
         self._nudged = False
         self._pumping = False
         self._park: asyncio.TimerHandle | None = None
-        self._main: asyncio.Task[Any] | None = None
-        self._load(claimed)
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -107,17 +74,17 @@ class RunDriver:
             definition = registry.find(self.run.workflow, self.run.version)
             args = (codec.decode(self.run.input, definition.input_type),) if definition.takes_input else ()
         except ValidationError as error:
-            self._stop_for_attention(NeedsAttention(f"the recorded input no longer fits the workflow: {error}"))
-            return
+            return self._stop_for_attention(
+                NeedsAttention(f"the recorded input no longer fits the workflow: {error}")
+            )
         except Exception as error:
-            self._stop_for_attention(NeedsAttention(str(error)))
-            return
+            return self._stop_for_attention(NeedsAttention(str(error)))
         self._definition = definition
-        self.input = args[0] if args else None
+        self.runtime.input = args[0] if args else None
         context = contextvars.Context()
-        context.run(registry.current_runtime.set, self)
-        body = definition.fn(self.executor.make_context(self), *args)
-        self._main = self._loop.create_task(cast(Any, body), context=context)
+        context.run(registry.current_runtime.set, self.runtime)
+        body = definition.fn(self.executor.make_context(self.runtime), *args)
+        self._main = self.loop.create_task(cast(Any, body), context=context)
         self.pump()
 
     def abandon(self) -> None:
@@ -127,10 +94,10 @@ class RunDriver:
         self.over = True
         if self._park is not None:
             self._park.cancel()
-        for call in self._calls.values():
+        for call in self.runtime.calls.values():
             if call.task is not None:
                 call.task.cancel()
-        self._loop.drop()
+        self.loop.drop()
         self.finished(self)
 
     def nudge(self) -> None:
@@ -138,172 +105,9 @@ class RunDriver:
         if self._asking:
             self._nudged = True  # the answer under way may have been read too early
         elif not self.over:
-            self._ask(self._write(collect=True))
+            self.ask(self.write(collect=True))
 
-    # -- what the loop asks ----------------------------------------------------------------------------------------
-
-    def workflow_time(self) -> float:
-        """The run's own time, in seconds since the epoch: when the last outcome was recorded."""
-        return self.time.timestamp()
-
-    def durable_timer(self, delay: float, fire: Callable[[], None]) -> Callable[[], None]:
-        """asyncio.sleep and asyncio.timeout in a body are durable waits like any other."""
-        future = self.wait("sleep", "asyncio.sleep", identity=None, timeout=delay, decode=lambda _: None)
-        future.add_done_callback(lambda done: None if done.cancelled() else fire())
-        return lambda: None if future.done() else _ignore(future.cancel())
-
-    # -- what the body asks ----------------------------------------------------------------------------------------
-
-    def call_step(
-        self,
-        step: StepDefinition[..., Any],
-        name: str,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        *,
-        kind: str = "step",
-        decode: Decode | None = None,
-    ) -> asyncio.Future[Any]:
-        """Run a function as a step; counted now, started when this turn of the body ends."""
-        if step.queue is not None and step.queue != self.run.queue:
-            return self._call_elsewhere(step, name, args, kwargs)
-        data = codec.to_bytes([args, kwargs] if kwargs else [args])
-        result_type = step.result_type
-        typed: Decode = decode or (lambda output: codec.decode(output or b"", result_type))
-        call = self._call(name, kind, codec.digest(data), typed)
-        call.step, call.args, call.kwargs, call.input = step, args, dict(kwargs), data
-        if not self._recorded(call):
-            self._starting.append(call)
-        return call.future
-
-    def _call_elsewhere(
-        self, step: StepDefinition[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> asyncio.Future[Any]:
-        """Have a step run by the workers of its queue."""
-        work = remote_steps.job(step, name, args, kwargs)
-        return self.wait(
-            "child",
-            name,
-            identity=work,
-            prepare=remote_steps.child_of(work, step.queue or ""),
-            decode=partial(remote_steps.outcome_of, result_type=step.result_type),
-        )
-
-    def wait(
-        self,
-        kind: str,
-        name: str,
-        *,
-        identity: Any,
-        decode: Decode,
-        timeout: Duration | None = None,
-        due_at: datetime | None = None,
-        subject: str = "",
-        match: bytes = b"",
-        detail: dict[str, Any] | None = None,
-        prepare: Callable[[WaitTicket], Sequence[Model]] | None = None,
-        reopen: bool = False,
-    ) -> asyncio.Future[Any]:
-        """Wait durably for something outside the run.
-
-        `identity` is compared on replay. `decode` turns the stored outcome into the result (None: it ran out) or
-        raises. `prepare` runs in a thread and returns rows to insert in the transaction that opens the wait. With
-        `reopen`, an open wait whose identity changed is closed and opened anew while nothing after it is recorded.
-        """
-        call = self._call(name, kind, codec.digest(codec.to_bytes(identity)), decode)
-        if self._recorded(call):
-            return call.future
-        known = self._open.get(call.key)
-        if known is not None and known[0] != call.args_hash:
-            if not reopen:
-                self._attend(
-                    NeedsAttention(
-                        f"the {kind} {name!r} that this run waits for was opened with other content "
-                        "than the code asks for now"
-                    )
-                )
-                return call.future
-            # An answer that arrived was given to the old question: it is void.
-            self._arrived.pop(call.key, None)
-            self._dropping.append(call.key)
-            del self._open[call.key]
-            known = None
-        if known is None:
-            now = clock.now()
-            due = due_at if due_at is not None else (now + parse(timeout) if timeout is not None else None)
-            call.since, call.prepare = now, prepare
-            call.opening = OpenWait(
-                *call.key, kind, call.args_hash, now, due, subject=subject, match=match, detail=detail or {}
-            )
-            self._starting.append(call)
-        return call.future
-
-    def withdraw(self, call: Call) -> None:
-        """The body cancelled a call: stop its step or close its wait, and record that, if it had begun."""
-        if self.over or self._calls.pop(call.key, None) is None:
-            return
-        if call in self._starting:
-            self._starting.remove(call)
-        elif call in self._opening:
-            self._opening.remove(call)
-        elif call.task is not None or call.key in self._open:
-            if call.task is not None:
-                call.task.cancel()
-            open_wait = (call.key,) if self._open.pop(call.key, None) else ()
-            self._arrived.pop(call.key, None)
-            now = clock.now()
-            self._record(_Entry(call, StepStatus.CANCELLED, None, None, now), since=call.since or now, drop=open_wait)
-
-    def patched(self, id: str) -> bool:
-        """Whether this run takes the new path of a change: yes when it had not come past this point yet."""
-        if id not in self._patches:
-            marker: Key = (f"patch:{id}", 1)
-            self._patches[id] = self._replay.take(marker)
-            if not self._patches[id] and not self.replaying:
-                self._patches[id] = True
-                now = clock.now()
-                call = self._call(marker[0], "patch", b"", lambda _: None)
-                self._calls.pop(call.key)
-                self._record(_Entry(call, StepStatus.COMPLETED, None, None, now), since=now)
-        return self._patches[id]
-
-    @property
-    def replaying(self) -> bool:
-        """Whether the body is still where it was before: something recorded or waited for lies ahead."""
-        ahead = {*self._open, *self._attempts} - self._reached
-        return self._replay.unfinished or bool(ahead)
-
-    def uuid(self) -> UUID:
-        """A unique id, the same on replay."""
-        self._uuids += 1
-        return uuid5(self.run.id, f"uuid:{self._uuids}")
-
-    @property
-    def requester(self) -> Actor | None:
-        """Who started the run."""
-        return Actor.from_json(self.run.requester) if self.run.requester else None
-
-    # -- calls -----------------------------------------------------------------------------------------------------
-
-    def _call(self, name: str, kind: str, args_hash: bytes, decode: Decode) -> Call:
-        if self.over:
-            raise RunDropped
-        occurrence = self._counts[name] = self._counts.get(name, 0) + 1
-        future = CallFuture(loop=self._loop)
-        call = Call((name, occurrence), kind, args_hash, future, decode)
-        future.call, future.host = call, self
-        self._calls[call.key] = call
-        self._reached.add(call.key)
-        return call
-
-    def _recorded(self, call: Call) -> bool:
-        try:
-            return self._replay.call(call.key, call.kind, call.args_hash)
-        except NeedsAttention as error:
-            self._attend(error)
-            return True
-
-    def _attend(self, error: NeedsAttention) -> None:
+    def attend(self, error: NeedsAttention) -> None:
         """Stop at the end of this turn; the body cannot swallow this as it could an exception."""
         self._attention = self._attention or error
 
@@ -311,177 +115,135 @@ class RunDriver:
 
     def pump(self) -> None:
         """Run the body as far as it goes: deliver outcomes one at a time, each followed by a full turn of the loop."""
-        if self.over or self._pumping:
+        if self.over or self._pumping or self._main is None:
             return
         self._pumping = True
         try:
-            self._advance()
+            self._advance(self._main)
         finally:
             self._pumping = False
 
-    def _advance(self) -> None:
-        assert self._main is not None
+    def pump_soon(self) -> None:
+        """Pump from a callback of the process's loop: a body's task cannot be entered from inside another task."""
+        self.executor.loop.call_soon(self.pump)
+
+    def _advance(self, main: asyncio.Task[Any]) -> None:
         while not self.over:
-            self._loop.run_ready()
+            self.loop.run_ready()
             if self._attention is not None:
                 return self._stop_for_attention(self._attention)
-            if self._main.done():
-                return self._finish(self._main)
-            if not self._feed():
+            if main.done() and not self._writes_streams():
+                return self._finish(main)
+            if not self._feed(main):
                 break
         if not self.over:
             self._settle()
 
-    def _feed(self) -> bool:
-        """Deliver one outcome; False when there is none. What is recorded comes before anything live."""
-        record = self._replay.next()
-        if record is not None:
-            call = self._calls.get((record.name, record.occurrence))
-            if call is not None:
-                self._deliver(call, record.status, self._output(record), record.error, record.ended_at)
-            return True
-        self._start_calls()
-        if self._outbox and self._outbox[0].committed:
-            entry = self._outbox.popleft()
-            self._deliver(entry.call, entry.status, entry.output, entry.error, entry.ended_at)
-            return True
-        return self._take_arrival()
+    def _writes_streams(self) -> bool:
+        """Whether chunks are on their way that the body did not await: a stream is whole when its run ends."""
+        return any(call.kind == "stream" for call in self.runtime.calls.values())
 
-    def _output(self, record: Recorded) -> bytes | None:
-        if record.large:
-            return self.executor.read_output(self.run.id, (record.name, record.occurrence))
-        return record.output
+    def _feed(self, main: asyncio.Task[Any]) -> bool:
+        """Deliver one outcome; False when there is none. What is recorded comes before anything live."""
+        if self._pausing or self._fetching:
+            return False
+        record = self.replay.next()
+        if record is not None:
+            return self._feed_record(record)
+        if self.runtime.starting:
+            self._start_calls(only_streams=main.done())
+        entry = self.outbox.take()
+        if entry is not None:
+            self._deliver(entry.call, entry.status, entry.output, entry.error, entry.ended_at, entry.value)
+            return True
+        return bool(self.waits.arrived) and self._take_arrival()
+
+    def _feed_record(self, record: Recorded) -> bool:
+        call = self.runtime.calls.get((record.name, record.occurrence))
+        if call is not None and record.large:
+            self._fetching = True
+            self.executor.fetch(self, record)
+            return False
+        self._deliver_record(record, record.output)
+        return True
+
+    def fetched(self, record: Recorded, output: bytes) -> None:
+        """A large recorded output was read."""
+        self._fetching = False
+        if not self.over:
+            self._deliver_record(record, output)
+            self.pump()
+
+    def _deliver_record(self, record: Recorded, output: bytes | None) -> None:
+        self.runtime.delivered = record.seq
+        call = self.runtime.calls.get((record.name, record.occurrence))
+        if call is not None:  # else the body gave it up again, as it did before
+            self._deliver(call, record.status, output, record.error, record.ended_at)
 
     def _deliver(
-        self, call: Call, status: str, output: bytes | None, error: dict[str, Any] | None, ended_at: datetime
+        self,
+        call: Call,
+        status: str,
+        output: bytes | None,
+        error: dict[str, Any] | None,
+        ended_at: datetime,
+        value: Any = NOTHING,
     ) -> None:
-        self._calls.pop(call.key, None)
-        self.time = max(self.time, ended_at)
+        runtime = self.runtime
+        runtime.calls.pop(call.key, None)
+        runtime.time = max(runtime.time, ended_at)
         if call.future.done():
             return
         if status == StepStatus.COMPLETED:
-            try:
-                call.future.set_result(call.decode(output))
-            except ValidationError as wrong:
-                self._attend(
-                    NeedsAttention(f"the recorded outcome of {call.key[0]!r} no longer fits its type: {wrong}")
-                )
-            except NeedsAttention as attention:
-                self._attend(attention)
-            except Exception as raised:  # a wait's decode raises what the verb promises, such as WaitTimeout
-                raised.__flowapp_step__ = call.key[0]  # type: ignore[attr-defined]
-                call.future.set_exception(raised)
+            if value is not NOTHING:
+                call.future.set_result(value)
+            else:
+                self._deliver_decoded(call, output, call.decode)
         elif status == StepStatus.FAILED:
             call.future.set_exception(failures.rebuild(error or {"type": "Error", "message": ""}))
         else:
             call.future.cancel()
 
-    def _settle(self) -> None:
-        """Nothing is ready: register new waits, and suspend when only waits are outstanding."""
-        if self._preparing:
-            return
-        busy = bool(self._steps_running or self._outbox or self._asking)
-        if busy:
-            if self._opening or self._dropping:
-                self._ask(self._write(open_=True))
-            return
-        if self._pausing or self._opening or self._open:
-            wait = self._nearest()
-            parked = not self._pausing and wait is not None and wait <= PARK_SECONDS
-            if not parked:
-                self._ask(self._write(open_=True, suspend=True))
-                return
-            if self._opening or self._dropping:
-                self._ask(self._write(open_=True))
-            elif self._park is None:
-                self._park = self.executor.loop.call_later(max(0.0, wait or 0.0) + 0.001, self._unpark)
-            return
-        self._stop_for_attention(
-            NeedsAttention("the body awaits something that no step, wait or timer of this run will ever finish")
-        )
+    def _deliver_decoded(self, call: Call, output: bytes | None, decode: Decode) -> None:
+        try:
+            call.future.set_result(decode(output))
+        except ValidationError as wrong:
+            self.attend(NeedsAttention(f"the recorded outcome of {call.key[0]!r} no longer fits its type: {wrong}"))
+        except NeedsAttention as attention:
+            self.attend(attention)
+        except Exception as raised:  # a wait's decode raises what the verb promises, such as WaitTimeout
+            raised.__flowapp_step__ = call.key[0]  # type: ignore[attr-defined]
+            call.future.set_exception(raised)
 
-    def _nearest(self) -> float | None:
-        """Seconds until the next deadline among the open waits."""
-        due = [at for _, at in self._open.values() if at is not None]
-        due += [call.opening.due_at for call in self._opening if call.opening and call.opening.due_at]
-        return (min(due) - clock.now()).total_seconds() if due else None
-
-    def _unpark(self) -> None:
-        self._park = None
-        self.nudge()
-
-    # -- steps -----------------------------------------------------------------------------------------------------
-
-    def _start_calls(self) -> None:
-        starting, self._starting = self._starting, []
-        for call in starting:
+    def _start_calls(self, *, only_streams: bool) -> None:
+        starting, self.runtime.starting = self.runtime.starting, {}
+        for call in starting.values():
+            if only_streams and call.kind != "stream":
+                continue  # the body has ended without awaiting it
             if call.step is not None:
-                self._start_step(call)
+                self.steps.start(call)
             elif call.prepare is not None:
                 self._preparing += 1
                 self.executor.prepare(self, call)
             else:
-                self._opening.append(call)
+                self.waits.add(call)
 
-    def _start_step(self, call: Call) -> None:
-        """Begin the next attempt, or go on waiting for its moment when the run was suspended between attempts."""
-        before = self._attempts.get(call.key, [])
-        if any(bytes(attempt.args_hash) != call.args_hash for attempt in before):
-            return self._attend(NeedsAttention(f"step {call.key[0]!r} failed before with other arguments than now"))
-        assert call.step is not None
-        if call.step.at_most_once and any(attempt.ended_at is None for attempt in before):
-            return self._attend(
-                NeedsAttention(f"step {call.key[0]!r} was cut off and may run at most once: its outcome is unknown")
-            )
-        if call.key in self._open:
-            return  # the wait between two attempts is open; its arrival starts the next one
-        call.attempt = len(before) + 1
-        self._steps_running += 1
-        call.since = clock.now()
-        self.executor.run_step(self, call)
-
-    def step_succeeded(self, call: Call, output: bytes, started_at: datetime) -> None:
-        """A step returned: hand its outcome to the store."""
-        self._steps_running -= 1
-        call.task = None
-        if call.key not in self._calls:
-            return  # withdrawn meanwhile
-        self._record(_Entry(call, StepStatus.COMPLETED, output, None, clock.now()), since=started_at)
-
-    def step_failed(self, call: Call, error: BaseException, started_at: datetime) -> None:
-        """A step raised: have it tried again by its policy, or hand the failure to the store."""
-        self._steps_running -= 1
-        call.task = None
-        if call.key not in self._calls:
-            return  # withdrawn meanwhile
-        assert call.step is not None
-        delay = call.step.retry.delay(call.attempt, error)
-        described = failures.describe(error, call.key[0])
-        now = clock.now()
-        if delay is None:
-            self._record(_Entry(call, StepStatus.FAILED, None, described, now), since=started_at)
-            return
-        retry_at = now + timedelta(seconds=delay)
-        attempt = AttemptRow(*call.key, call.attempt, call.args_hash, started_at, now, retry_at, described)
-        self._attempts.setdefault(call.key, []).append(attempt)
-        call.opening = OpenWait(*call.key, "retry", call.args_hash, now, retry_at)
-        self._opening.append(call)
-        self._ask(self._write(open_=True, attempts=(attempt,)))
-
-    def step_dropped(self) -> None:
-        """A step's task was cancelled; its call was withdrawn or the run is being dropped."""
-        self._steps_running -= 1
-        self.pump()
-
-    def step_runs_long(self, call: Call, started_at: datetime) -> None:
-        """Make a step that takes its time visible to people."""
-        if not self.over and call.key in self._calls:
-            row = AttemptRow(*call.key, call.attempt, call.args_hash, started_at)
-            self.executor.store.submit(self.write_attempt(row), lambda _: None)
-
-    def write_attempt(self, row: AttemptRow) -> Write:
-        """The write that makes an attempt known before it has an outcome."""
-        return self._write(attempts=(row,))
+    def _take_arrival(self) -> bool:
+        """Deliver the earliest arrival whose wait the body has reached; its checkpoint follows."""
+        for key in self.waits.arrived:
+            call = self.runtime.calls.get(key)
+            if call is None or call.task is not None:
+                continue
+            arrival = self.waits.take(key)
+            if call.step is not None:
+                self.waits.dropping.append(key)
+                self.steps.start(call)
+                return True
+            entry = Entry(call, StepStatus.COMPLETED, arrival.outcome or None, None, arrival.arrived_at)
+            now = not self.outbox and not self.executor.always_suspend
+            self.record(entry, since=arrival.since, drop=(key,), now=now)
+            return True
+        return False
 
     def prepared(self, call: Call, rows: Sequence[Model] | BaseException) -> None:
         """The rows that belong to a new wait are ready."""
@@ -489,110 +251,103 @@ class RunDriver:
         if self.over:
             return
         if isinstance(rows, NeedsAttention):
-            self._attend(rows)
+            self.attend(rows)
         elif isinstance(rows, BaseException):
             logger.error("a wait could not be prepared", exc_info=rows)
-            self._attend(NeedsAttention(f"{call.key[0]!r} could not be opened: {rows}"))
+            self.attend(NeedsAttention(f"{call.key[0]!r} could not be opened: {rows}"))
         elif not call.future.done():
             assert call.opening is not None
-            call.opening = _with_rows(call.opening, rows)
-            self._opening.append(call)
+            call.opening = replace(call.opening, also=tuple(rows))
+            self.waits.add(call)
         self.pump()
 
-    def reserve(self, call: Call, output: bytes, started_at: datetime) -> Reservation:
-        """Number the outcome of an atomic step that is about to commit in its own transaction. Raises Fenced."""
-        if self.over or call.key not in self._calls:
-            raise Fenced
-        entry = _Entry(call, StepStatus.COMPLETED, output, None, clock.now())
-        row = self._number(entry, started_at)
-        self._outbox.append(entry)
-        return Reservation(self._write(checkpoints=(row,)), entry)
+    # -- at rest ---------------------------------------------------------------------------------------------------
 
-    def settle(self, reservation: Reservation) -> None:
-        """An atomic step's own transaction committed: its outcome may be delivered."""
-        self._steps_running -= 1
-        reservation.entry.call.task = None
-        reservation.entry.committed = True
-        self.pump()
+    def _settle(self) -> None:
+        """Nothing is ready: register new waits, and suspend when only waits are outstanding."""
+        if self._preparing or self._fetching:
+            return
+        if self.steps.running or self._asking or not self.outbox.settled:
+            if self.waits.unwritten:
+                self.ask(self.write(open_=True))
+            return
+        if self._pausing:
+            return self.ask(self.write(open_=True, suspend=True))
+        if not self.waits:
+            never = "the body awaits something that no step, wait or timer of this run will ever finish"
+            return self._stop_for_attention(NeedsAttention(never))
+        self._suspend_or_park()
 
-    def release(self, reservation: Reservation) -> None:
-        """An atomic step's own transaction was rolled back: its number stays unused."""
-        self._outbox.remove(reservation.entry)
+    def _suspend_or_park(self) -> None:
+        nearest = self.waits.nearest()
+        if nearest is None or nearest > PARK_SECONDS or self.executor.always_suspend:
+            self.ask(self.write(open_=True, suspend=True))
+        elif self.waits.unwritten:
+            self.ask(self.write(open_=True))
+        elif self._park is None:
+            self._park = self.executor.loop.call_later(max(0.0, nearest) + 0.001, self._unpark)
 
-    def run_again(self, call: Call) -> None:
-        """A step was cut off by the engine's side, not by its own failure: run it again."""
-        self._steps_running -= 1
-        call.task = None
-        if call.key in self._calls and not self.over:
-            self._start_step(call)
-        self.pump()
+    def _unpark(self) -> None:
+        self._park = None
+        self.nudge()
 
-    # -- outcomes on their way to the body -----------------------------------------------------------------------
+    # -- outcomes on their way to the body -------------------------------------------------------------------------
 
-    def _record(self, entry: _Entry, *, since: datetime, drop: Sequence[Key] = (), now: bool = False) -> None:
+    def record(self, entry: Entry, *, since: datetime, drop: Sequence[Key] = (), now: bool = False) -> None:
         """Number an outcome and hand it to the store; it reaches the body in that order once committed.
 
         With `now` it is delivered before the commit: only for what is durable elsewhere, when nothing is ahead of it.
         """
-        row = self._number(entry, since)
+        row = self.outbox.number(entry, since)
         entry.committed = now
-        self._outbox.append(entry)
-        self.executor.store.submit(
-            self._write(checkpoints=(row,), drop=drop), lambda outcome: self._committed(entry, outcome)
-        )
+        if self.waits.dropping:
+            drop = (*drop, *self.waits.to_drop())
+        write = self.write(checkpoints=(row,), drop=drop)
+        self.executor.store.submit(write, lambda outcome: self._recorded(entry, outcome))
 
-    def _number(self, entry: _Entry, since: datetime) -> CheckpointRow:
-        self._seq += 1
-        call = entry.call
-        return CheckpointRow(
-            *call.key,
-            self._seq,
-            call.kind,
-            entry.status,
-            call.args_hash,
-            codec.pack(call.input) if call.input is not None else None,
-            entry.output,
-            entry.error,
-            max(1, call.attempt),
-            since,
-            entry.ended_at,
-        )
-
-    def _committed(self, entry: _Entry, outcome: Outcome) -> None:
-        if self._lost(outcome):
+    def _recorded(self, entry: Entry, outcome: Outcome) -> None:
+        if self._lost(outcome) or entry.committed:
             return
-        if not entry.committed:
-            entry.committed = True
-            if self.executor.always_suspend and entry.call.step is not None and self._alone():
-                self._outbox.clear()
-                self._ask(self._write(requeue=True))
-                return
-        self.pump()
+        entry.committed = True
+        self._go_on()
 
-    def _alone(self) -> bool:
-        return not (self._steps_running or self._preparing or self._asking or len(self._outbox) > 1)
+    def delivered_later(self, entry: Entry) -> None:
+        """An outcome is committed; deliver it in its turn, not from inside the task that calls this."""
+        entry.committed = True
+        self.executor.loop.call_soon(self._go_on)
 
-    def _take_arrival(self) -> bool:
-        """Deliver the earliest arrival whose wait the body has reached; its checkpoint follows."""
-        for key, arrival in self._arrived.items():
-            call = self._calls.get(key)
-            if call is None or call.task is not None:
-                continue
-            del self._arrived[key]
-            self._open.pop(key, None)
-            if call.step is not None:
-                self._dropping.append(key)
-                self._start_step(call)
-                return True
-            output = arrival.outcome or None
-            entry = _Entry(call, StepStatus.COMPLETED, output, None, arrival.arrived_at)
-            self._record(entry, since=arrival.since, drop=(key,), now=not self._outbox)
-            return True
-        return False
+    def _go_on(self) -> None:
+        if self.executor.always_suspend and not self.over and self._could_be_dropped():
+            self.outbox.entries.clear()  # all is recorded, so the replay brings it
+            self.ask(self.write(requeue=True))
+        else:
+            self.pump()
+
+    def _could_be_dropped(self) -> bool:
+        busy = self.steps.running or self._preparing or self._asking or self._fetching
+        return bool(self.outbox) and not busy and self.outbox.settled
+
+    def withdrawn(self, call: Call) -> None:
+        """The body cancelled a call: stop its step or close its wait, and record that, if it had begun."""
+        has_row = self.waits.forget(call.key)
+        if call.reserved:
+            return  # its own transaction is committing; the outcome comes to nothing
+        begun = has_row or call.task is not None
+        if call.task is not None:
+            call.task.cancel()
+        if begun:
+            now = clock.now()
+            entry = Entry(call, StepStatus.CANCELLED, None, None, now)
+            self.record(entry, since=call.since or now, drop=(call.key,) if has_row else ())
+
+    def mark(self, call: Call) -> None:
+        """Record a marker: an outcome of its own that the body does not await."""
+        now = clock.now()
+        self.record(Entry(call, StepStatus.COMPLETED, None, None, now), since=now)
 
     # -- asking the store ------------------------------------------------------------------------------------------
 
-    def _write(
+    def write(
         self,
         *,
         checkpoints: Sequence[CheckpointRow] = (),
@@ -604,31 +359,24 @@ class RunDriver:
         requeue: bool = False,
         end: End | None = None,
     ) -> Write:
-        opening: list[OpenWait] = []
-        if open_:
-            for call in self._opening:
-                assert call.opening is not None
-                self._open[call.key] = (call.args_hash, call.opening.due_at)
-                opening.append(call.opening)
-            self._opening = []
-            drop = (*drop, *self._dropping)
-            self._dropping = []
+        """What this run wants committed; with `open_` also the waits that are due to be opened or dropped."""
+        run = self.run
         return Write(
-            self.run.id,
-            self.run.workspace_id,
-            self.run.fence,
-            parent_id=self.run.parent_id,
+            run.id,
+            run.workspace_id,
+            run.fence,
+            parent_id=run.parent_id,
             checkpoints=checkpoints,
             attempts=attempts,
-            drop=drop,
-            open=opening,
+            drop=(*drop, *self.waits.to_drop()) if open_ else drop,
+            open=self.waits.to_open() if open_ else (),
             collect=collect,
             suspend=suspend,
             requeue=requeue,
             end=end,
         )
 
-    def _ask(self, write: Write) -> None:
+    def ask(self, write: Write) -> None:
         """Hand a write to the store whose answer may bring arrivals or suspend the run."""
         self._asking += 1
         self.executor.store.submit(write, self._answered)
@@ -639,15 +387,19 @@ class RunDriver:
             return
         assert isinstance(outcome, Written)
         if outcome.suspended:
-            self.abandon()
-            return
+            return self.abandon()
         self._pausing = outcome.pausing
         for arrival in outcome.arrivals:
-            self._arrived.setdefault((arrival.name, arrival.occurrence), arrival)
+            self._arrive(arrival)
         if self._nudged and not self._asking:
             self._nudged = False
             self.nudge()
         self.pump()
+
+    def _arrive(self, arrival: Arrival) -> None:
+        key = (arrival.name, arrival.occurrence)
+        if key in self.waits:  # else it was read before this run took it
+            self.waits.arrived.setdefault(key, arrival)
 
     def _lost(self, outcome: Outcome) -> bool:
         """Whether this run is no longer ours to drive."""
@@ -665,30 +417,34 @@ class RunDriver:
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def _finish(self, main: asyncio.Task[Any]) -> None:
+        error = asyncio.CancelledError() if main.cancelled() else main.exception()
         try:
-            error = asyncio.CancelledError() if main.cancelled() else main.exception()
-            if isinstance(error, ContinueAsNew):
-                self._replay.refuse_unreached("continued as new")
-                data = codec.encode(error.input)
-                codec.decode(data, self._definition.input_type)
-                end = End(RunStatus.QUEUED, new_input=data)
-            elif error is None:
-                end = End(RunStatus.COMPLETED, output=codec.encode(main.result()))
-                self._replay.refuse_unreached("returned")
-            else:
-                end = End(RunStatus.FAILED, error=failures.describe(error))
-                self._replay.refuse_unreached(f"raised {type(error).__name__}: {error}")
+            self.replay.refuse_unreached(_how(error))
+            end = self._end_of(main, error)
         except NeedsAttention as attention:
             return self._stop_for_attention(attention)
         except Exception as wrong:  # the output cannot be stored
             end = End(RunStatus.FAILED, error=failures.describe(wrong))
         self._end(end)
 
+    def _end_of(self, main: asyncio.Task[Any], error: BaseException | None) -> End:
+        assert self._definition is not None
+        if isinstance(error, ContinueAsNew):
+            data = codec.encode(error.input)
+            codec.decode(data, self._definition.input_type)
+            return End(RunStatus.QUEUED, new_input=data)
+        if isinstance(error, SynchronousOnlyOperation):
+            where = "the database was called in a workflow's body, which does no I/O of its own: do this in a step"
+            error = NotInBody(where).with_traceback(error.__traceback__)
+        if error is not None:
+            return End(RunStatus.FAILED, error=failures.describe(error))
+        return End(RunStatus.COMPLETED, output=codec.encode(main.result()))
+
     def _stop_for_attention(self, error: NeedsAttention) -> None:
-        self._end(End(RunStatus.NEEDS_ATTENTION, error=failures.describe(error)))
+        self._end(End(RunStatus.NEEDS_ATTENTION, error=failures.describe(error), compare=error.compare))
 
     def _end(self, end: End) -> None:
-        self.executor.store.submit(self._write(end=end), self._ended)
+        self.executor.store.submit(self.write(end=end), self._ended)
         self.abandon()
 
     def _ended(self, outcome: Outcome) -> None:
@@ -696,22 +452,10 @@ class RunDriver:
         if isinstance(outcome, Exception) and not isinstance(outcome, Fenced):
             logger.error("run %s: its end was refused", self.run.id, exc_info=outcome)
             end = End(RunStatus.NEEDS_ATTENTION, error=failures.describe(outcome))
-            self.executor.store.submit(self._write(end=end), lambda _: None)
-
-    def _load(self, claimed: Claimed) -> None:
-        for wait in claimed.history.waits:
-            key = (wait.name, wait.occurrence)
-            self._open[key] = (bytes(wait.args_hash), wait.due_at)
-            if wait.arrival is not None:
-                assert wait.arrived_at is not None
-                self._arrived[key] = Arrival(*key, bytes(wait.outcome or b""), wait.arrived_at, wait.since)
-        for attempt in claimed.history.attempts:
-            self._attempts.setdefault((attempt.name, attempt.occurrence), []).append(attempt)
+            self.executor.store.submit(self.write(end=end), lambda _: None)
 
 
-def _with_rows(opening: OpenWait, rows: Sequence[Model]) -> OpenWait:
-    return replace(opening, also=tuple(rows))
-
-
-def _ignore(_: object) -> None:
-    return None
+def _how(error: BaseException | None) -> str:
+    if error is None:
+        return "returned"
+    return "continued as new" if isinstance(error, ContinueAsNew) else f"raised {type(error).__name__}: {error}"

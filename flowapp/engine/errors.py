@@ -56,12 +56,19 @@ class NotInBody(FlowappError):
     """A workflow's body does no I/O of its own: do this in a step."""
 
 
-class RunDropped(FlowappError):
-    """The suspended run was dropped from memory; this code ran only because Python unwinds it. Use no verbs here."""
+class RunDropped(BaseException):
+    """The suspended run was dropped from memory; this code ran only because Python unwinds it. Use no verbs here.
+
+    Not an Exception, so that a body's `except Exception` does not go on after it.
+    """
 
 
 class NotSerializable(FlowappError):
     """A value cannot be stored as JSON; the message names its path."""
+
+
+class BadResult(FlowappError):
+    """A step returned what its own annotation does not allow."""
 
 
 class PayloadTooLarge(FlowappError):
@@ -104,9 +111,16 @@ class IllegalState(FlowappError):
 class NeedsAttention(FlowappError):
     """The run cannot safely go on by itself: a person must look. Nothing is lost."""
 
+    # The step whose recorded arguments the store adds to the message, and the arguments that the code passes now.
+    compare: tuple[tuple[str, int], bytes] | None = None
+
 
 class ReplayDiverged(NeedsAttention):
     """The code no longer does what was recorded; the message names both sides."""
+
+    def __init__(self, message: str, *, arguments: bool = False) -> None:
+        self.arguments = arguments  # only the arguments differ
+        super().__init__(message)
 
 
 class Fenced(FlowappError):

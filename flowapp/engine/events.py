@@ -18,12 +18,12 @@ from django.db.models import Q
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.scope import current, scoped
 
-from . import clock, codec, expressions, registry, runs, store, sweep, triggers, waits
+from . import arrivals, clock, codec, expressions, registry, runs, sweep, triggers, waits
 from .errors import IdempotencyConflict, InvalidInput
 from .models import Event, EventKey, EventTaken, Run, Wait
 
 logger = logging.getLogger("flowapp.engine")
-LOOK_AT_MOST = 1000  # waits or events considered in one look
+AT_ONCE = 500  # waits or events read at once in a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def publish(name: str, data: Any = None, *, by: Actor, id: str | None = None) ->
         if id is not None and (known := _known(id, digest)):
             return known
         raise
-    keys = {bytes(key) for key in expressions.keys(codec.plain(stored))}
+    keys = set(expressions.keys(codec.plain(stored)))
     EventKey.objects.bulk_create(EventKey(match=key, event_id=event.id) for key in keys)
     transaction.on_commit(partial(look, event.id, current()), robust=True)
     return Published(event.id, duplicate=False)
@@ -100,17 +100,18 @@ def shape_of(event: Event) -> dict[str, Any]:
 
 
 def _candidates(event: Event) -> list[tuple[UUID, str, int]]:
+    """The waits that the event may match: by an indexed value, or any that has none (or when the event has too many)."""
+    found = Wait.objects.filter(kind="event", subject=event.name, arrival__isnull=True)
     keys = EventKey.objects.filter(event_id=event.id)
-    found = Wait.objects.filter(
-        Q(match=b"") | Q(match__in=keys.values("match")), kind="event", subject=event.name, arrival__isnull=True
-    )
-    return list(found.order_by("run_id").values_list("run_id", "name", "occurrence")[:LOOK_AT_MOST])
+    if not keys.filter(match=expressions.TOO_MANY).exists():
+        found = found.filter(Q(match=b"") | Q(match__in=keys.values("match")))
+    return list(found.order_by("run_id", "since", "occurrence").values_list("run_id", "name", "occurrence"))
 
 
 @transaction.atomic
 def _offer(event: Event, shape: dict[str, Any], run_id: UUID, key: tuple[str, int]) -> bool:
     """Give an event to one wait, if it still waits, matches, and its run has not taken the event before."""
-    run = store.lock([run_id]).get(run_id)
+    run = arrivals.lock([run_id]).get(run_id)
     wait = Wait.objects.filter(run_id=run_id, name=key[0], occurrence=key[1], arrival__isnull=True).first()
     if run is None or wait is None or event.created_at < run.created_at:
         return False
@@ -120,8 +121,8 @@ def _offer(event: Event, shape: dict[str, Any], run_id: UUID, key: tuple[str, in
     taken = EventTaken.objects.filter(run_id=run_id, event_id=event.id)
     if taken.exists():
         return False
-    EventTaken.objects.create(run_id=run_id, event_id=event.id)
-    return store.arrive(run, key, codec.encode(shape))
+    EventTaken.objects.create(run_id=run_id, event_id=event.id, taken_by=f"{key[0]}#{key[1]}")
+    return arrivals.arrive(run, key, codec.encode(shape))
 
 
 def _trigger(event: Event, shape: dict[str, Any]) -> None:
@@ -147,6 +148,15 @@ def _opened(run: Run, wait: Wait) -> None:
     transaction.on_commit(partial(look_back, run.id, wait.name, wait.occurrence), robust=True)
 
 
+@waits.on_given_back("event")
+def _given_back(run: Run, wait: Wait) -> None:
+    """The event of a cancelled wait is untaken again: another open wait of the run may have it."""
+    EventTaken.unscoped.filter(run_id=run.id, taken_by=f"{wait.name}#{wait.occurrence}").delete()
+    others = Wait.unscoped.filter(run_id=run.id, kind="event", subject=wait.subject, arrival__isnull=True)
+    for name, occurrence in others.order_by("since", "occurrence").values_list("name", "occurrence"):
+        transaction.on_commit(partial(look_back, run.id, name, occurrence), robust=True)
+
+
 def look_back(run_id: UUID, name: str, occurrence: int) -> None:
     """Give a new wait the oldest matching event published since its run's start and not yet taken by the run."""
     wait = Wait.unscoped.filter(run_id=run_id, name=name, occurrence=occurrence, arrival__isnull=True).first()
@@ -156,9 +166,10 @@ def look_back(run_id: UUID, name: str, occurrence: int) -> None:
         run = Run.objects.only("created_at").get(pk=run_id)
         events = Event.objects.filter(name=wait.subject, created_at__gte=run.created_at)
         if wait.match:
-            events = events.filter(id__in=EventKey.objects.filter(match=wait.match).values("event_id"))
+            indexed = EventKey.objects.filter(match__in=[bytes(wait.match), expressions.TOO_MANY])
+            events = events.filter(id__in=indexed.values("event_id"))
         events = events.exclude(id__in=EventTaken.objects.filter(run_id=run_id).values("event_id"))
-        for event in events.order_by("id")[:LOOK_AT_MOST]:
+        for event in events.order_by("id").iterator(AT_ONCE):
             if _offer(event, shape_of(event), run_id, (name, occurrence)):
                 break
         Wait.objects.filter(run_id=run_id, name=name, occurrence=occurrence).update(looked=True)

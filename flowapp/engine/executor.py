@@ -1,4 +1,4 @@
-"""Runs the steps of this process's runs, on its event loop (async) or in threads (sync), and feeds the store."""
+"""The runs this process holds, and how their steps run: on its event loop (async) or in threads (sync)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from django.utils.module_loading import import_string
 
 from flowapp.tenancy.scope import scoped
 
-from . import clock, codec, store
+from . import atomic, body_io, claims, codec
 from .calls import Call, WaitTicket
-from .driver import Reservation, RunDriver
-from .errors import Fenced, StepTimeout
+from .driver import RunDriver
+from .errors import BadResult, Fenced, StepTimeout
+from .records import Claimed, Outcome, Recorded, Write
 from .registry import AttemptInfo, current_attempt
-from .store import AttemptRow, Claimed, Outcome, Write
+from .steps import attempt_row
 
 if TYPE_CHECKING:
-    from .calls import Key
+    from .runtime import Runtime
 
 SHOW_AFTER = 0.3  # seconds after which a running step gets a row, so that people see it
+ASK_AGAIN = 0.5  # seconds between questions to a database that is away
 
 
 class Commits(Protocol):
@@ -47,20 +49,15 @@ class Executor:
     """The runs this process holds. All its methods run on its loop's thread."""
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        commits: Commits,
-        run_sync: RunSync,
-        *,
-        read_output: Callable[[UUID, Key], bytes],
-        always_suspend: bool = False,
+        self, loop: asyncio.AbstractEventLoop, commits: Commits, run_sync: RunSync, *, always_suspend: bool = False
     ) -> None:
+        body_io.refuse()
         self.loop = loop
         self.store = commits
         self.run_sync = run_sync
-        self.read_output = read_output
         self.always_suspend = always_suspend
         self.drivers: dict[UUID, RunDriver] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def accept(self, claimed: Claimed, finished: Callable[[], None] = lambda: None) -> None:
         """Drive a claimed run until it suspends, ends or is lost; then call `finished`."""
@@ -87,45 +84,58 @@ class Executor:
         for driver in list(self.drivers.values()):
             driver.abandon()
 
-    def make_context(self, driver: RunDriver) -> Any:
+    def make_context(self, runtime: Runtime) -> Any:
         """The `ctx` of a body; its class composes the rooms' verbs and is named in the settings."""
-        return _context_class()(driver)
+        return _context_class()(runtime)
 
     def run_step(self, driver: RunDriver, call: Call) -> None:
-        """Start one attempt of a step."""
+        """Start one attempt of a step. A function that awaits nothing has returned when this does."""
         context = contextvars.Context()
-        call.task = self.loop.create_task(self._attempt(driver, call), context=context)
+        task = asyncio.Task(self._attempt(driver, call), loop=self.loop, context=context, eager_start=True)
+        if not task.done():
+            call.task = task
+            shown = self.loop.call_later(SHOW_AFTER, driver.steps.runs_long, call, call.since)
+            task.add_done_callback(lambda _: shown.cancel())
 
     def prepare(self, driver: RunDriver, call: Call) -> None:
         """Build the rows of a wait in a thread."""
-        self.loop.create_task(self._prepare(driver, call), context=contextvars.Context())
+        self._keep(self.loop.create_task(self._prepare(driver, call), context=contextvars.Context()))
+
+    def fetch(self, driver: RunDriver, record: Recorded) -> None:
+        """Read a large recorded output in a thread."""
+        self._keep(self.loop.create_task(self._fetch(driver, record), context=contextvars.Context()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)  # the loop itself holds tasks only weakly
+        task.add_done_callback(self._tasks.discard)
 
     async def _attempt(self, driver: RunDriver, call: Call) -> None:
         assert call.step is not None
-        started_at = clock.now()
-        shown = self.loop.call_later(SHOW_AFTER, driver.step_runs_long, call, started_at)
+        assert call.since is not None
+        started_at = call.since
         try:
             if call.step.at_most_once:
                 await self._announce(driver, call, started_at)
-            name, occurrence = call.key
-            current_attempt.set(AttemptInfo(f"{_life(driver)}:{name}:{occurrence}", call.attempt))
+            current_attempt.set(AttemptInfo(_idempotency_key(driver, call), call.attempt))
             with scoped(driver.run.workspace_id):
                 if call.step.atomic:
-                    await self._invoke_atomic(driver, call, started_at)
-                    return
-                value = await self._invoke(call)
-            output = codec.encode(value)
+                    return await atomic.invoke(self, driver, call, started_at)
+                returned = await self._invoke(call)
+            output, value = result_of(call, returned)
+            driver.outbox.check_room(output)
         except Fenced:
-            driver.abandon()
-        except asyncio.CancelledError:
-            driver.step_dropped()
+            self.loop.call_soon(driver.abandon)
+        except asyncio.CancelledError as error:
+            if driver.over or call.key not in driver.runtime.calls:
+                driver.steps.dropped(call)
+                raise
+            driver.steps.failed(call, error, started_at)  # raised by the step itself
+        except (KeyboardInterrupt, GeneratorExit):
             raise
-        except Exception as error:
-            driver.step_failed(call, error, started_at)
+        except BaseException as error:
+            driver.steps.failed(call, error, started_at)
         else:
-            driver.step_succeeded(call, output, started_at)
-        finally:
-            shown.cancel()
+            driver.steps.succeeded(call, output, value, started_at)
 
     async def _invoke(self, call: Call) -> Any:
         """Call the user's function. Raises StepTimeout; a sync function that overruns is left behind in its thread."""
@@ -137,89 +147,76 @@ class Executor:
             async with asyncio.timeout(step.timeout) as limit:
                 if step.is_async:
                     return await step.fn(*call.args, **call.kwargs)
-                value = await self.run_sync(partial(_in_context(), step.fn, *call.args, **call.kwargs))
+                value = await self.run_sync(partial(in_context(), step.fn, *call.args, **call.kwargs))
                 return await value if inspect.isawaitable(value) else value
         except TimeoutError as error:
             if limit.expired():
-                raise StepTimeout(f"step {step.name!r} took longer than its timeout of {step.timeout:g} s") from error
+                raise overran(call) from error
             raise
-
-    async def _invoke_atomic(self, driver: RunDriver, call: Call, started_at: datetime) -> None:
-        """Call the user's function and store its checkpoint in one transaction."""
-        step = call.step
-        assert step is not None
-        reservations: list[Reservation] = []
-
-        def work() -> Write:
-            output = codec.encode(step.fn(*call.args, **call.kwargs))
-            reserved = asyncio.run_coroutine_threadsafe(self._reserve(driver, call, output, started_at), self.loop)
-            reservations.append(reserved.result())
-            return reservations[0].write
-
-        try:
-            await self.run_sync(partial(_in_context(), store.commit_atomic, work))
-        except (OperationalError, InterfaceError):
-            if not reservations:
-                raise  # the user's own statement failed: an ordinary failure
-            if await self._exists(reservations[0].write):
-                driver.settle(reservations[0])
-            else:
-                driver.release(reservations[0])
-                driver.run_again(call)
-        except Exception:
-            if reservations:
-                driver.release(reservations[0])
-            raise
-        else:
-            driver.settle(reservations[0])
-
-    async def _reserve(self, driver: RunDriver, call: Call, output: bytes, started_at: datetime) -> Reservation:
-        return driver.reserve(call, output, started_at)
-
-    async def _exists(self, write: Write) -> bool:
-        """Whether a commit whose answer was lost took place; asks until the database answers."""
-        while True:
-            try:
-                return await self.run_sync(partial(store.exists, write))
-            except (OperationalError, InterfaceError):
-                await asyncio.sleep(0.5)
 
     async def _announce(self, driver: RunDriver, call: Call, started_at: datetime) -> None:
         """Commit that an at-most-once step begins, before it does."""
-        committed: asyncio.Future[None] = self.loop.create_future()
+        committed: asyncio.Future[Outcome] = self.loop.create_future()
 
         def done(outcome: Outcome) -> None:
-            if committed.done():
-                return
-            if isinstance(outcome, Exception):
-                committed.cancel()
-            else:
-                committed.set_result(None)
+            if not committed.done():
+                committed.set_result(outcome)
 
-        row = AttemptRow(*call.key, call.attempt, call.args_hash, started_at)
-        self.store.submit(driver.write_attempt(row), done)
-        await committed
+        self.store.submit(driver.write(attempts=(attempt_row(call, started_at),)), done)
+        outcome = await committed
+        if isinstance(outcome, Exception):
+            raise outcome
 
     async def _prepare(self, driver: RunDriver, call: Call) -> None:
         run = driver.run
         assert call.prepare is not None
         key = f"{call.key[0]}#{call.key[1]}"
-        ticket = WaitTicket(run.id, run.workspace_id, run.fence, key, run.workflow, driver.requester)
+        ticket = WaitTicket(run.id, run.workspace_id, run.fence, key, run.workflow, driver.runtime.requester)
         rows: Sequence[Model] | BaseException
         try:
             with scoped(run.workspace_id):
-                rows = await self.run_sync(partial(_in_context(), call.prepare, ticket))
+                rows = await self.run_sync(partial(in_context(), call.prepare, ticket))
         except Exception as error:
             rows = error
-        driver.prepared(call, rows)
+        self.loop.call_soon(driver.prepared, call, rows)
+
+    async def _fetch(self, driver: RunDriver, record: Recorded) -> None:
+        read = partial(claims.read_output, driver.run.id, (record.name, record.occurrence))
+        output = await self.until_answered(read)
+        self.loop.call_soon(driver.fetched, record, output)
+
+    async def until_answered[T](self, question: Callable[[], T]) -> T:
+        """The database's answer to a question, asked until it comes."""
+        while True:
+            try:
+                return await self.run_sync(question)
+            except (OperationalError, InterfaceError):
+                await asyncio.sleep(ASK_AGAIN)
 
 
-def _life(driver: RunDriver) -> str:
-    """The run, told apart from its earlier lives when it continued as new."""
-    return f"{driver.run.id}.{driver.run.generation}" if driver.run.generation else str(driver.run.id)
+def result_of(call: Call, returned: Any) -> tuple[bytes, Any]:
+    """A step's result as it is stored, and as the body gets it: the same now as on replay. Raises BadResult."""
+    output = codec.encode(returned)
+    try:
+        return output, call.decode(output)
+    except Exception as wrong:
+        raise BadResult(f"step {call.key[0]!r} returned what its annotation does not allow: {wrong}") from wrong
 
 
-def _in_context() -> Callable[..., Any]:
+def overran(call: Call) -> StepTimeout:
+    """The error of a step that took too long."""
+    assert call.step is not None
+    return StepTimeout(f"step {call.key[0]!r} took longer than its timeout of {call.step.timeout:g} s")
+
+
+def _idempotency_key(driver: RunDriver, call: Call) -> str:
+    """run:step:occurrence; a run that continued as new is told apart from its earlier lives."""
+    run, (name, occurrence) = driver.run, call.key
+    life = f"{run.id}.{run.generation}" if run.generation else run.id
+    return f"{life}:{name}:{occurrence}"
+
+
+def in_context() -> Callable[..., Any]:
     """Carries the scope and the step's own facts into another thread."""
     return contextvars.copy_context().run
 

@@ -22,6 +22,8 @@ from .errors import BadDefinition
 VARIABLES = ("event", "input")
 MAX_KEYS = 64  # indexed values an event
 MAX_DEPTH = 6
+MAX_TEXT = 200  # characters of an indexed value
+TOO_MANY = b"too many values"  # the key of an event with more than are indexed: it may match any wait
 _EQUALITY = re.compile(
     r"event\.data(?P<path>(?:\.\w+)+)\s*==\s*(?:input(?P<input>(?:\.\w+)+)|\"(?P<text>[^\"\\]*)\"|(?P<number>-?\d+))"
 )
@@ -97,18 +99,22 @@ def index_key(source: str, input: Any) -> bytes | None:
             value = int(found["number"])
         if found["input"] is not None:
             value = _at(input, found["input"])
-        if isinstance(value, str | int | float):
+        if _indexable(value) and found["path"].count(".") <= MAX_DEPTH:
             return key(found["path"], value)
     return None
 
 
+def _indexable(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MAX_TEXT)
+
+
 def keys(data: Any) -> list[bytes]:
-    """The (path, value) pairs of an event's data by which waits find it."""
-    found = []
+    """The (path, value) pairs of an event's data by which waits find it; or that they are too many to index."""
+    found: list[bytes] = []
     for path, value in _leaves(data, "", 0):
+        if len(found) == MAX_KEYS:
+            return [TOO_MANY]
         found.append(key(path, value))
-        if len(found) >= MAX_KEYS:
-            break
     return found
 
 
@@ -122,7 +128,7 @@ def _leaves(data: Any, path: str, depth: int) -> Iterator[tuple[str, str | float
     if isinstance(data, Mapping) and depth < MAX_DEPTH:
         for name, item in data.items():
             yield from _leaves(item, f"{path}.{name}", depth + 1)
-    elif isinstance(data, str | int | float) and not (isinstance(data, str) and len(data) > 200):
+    elif _indexable(data):
         yield path, data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import traceback
 from typing import Any
@@ -19,7 +20,7 @@ def describe(error: BaseException, step: str | None = None) -> dict[str, Any]:
     cls = type(error)
     return {
         "type": error.type if isinstance(error, StepFailed) else cls.__name__,
-        "message": str(error)[:MESSAGE_LIMIT] or cls.__name__,
+        "message": _text(error) or cls.__name__,
         "step": step or getattr(error, "__flowapp_step__", None),
         "class": f"{cls.__module__}:{cls.__qualname__}",
         "args": _plain(error.args),
@@ -57,11 +58,26 @@ def _instance(record: dict[str, Any]) -> BaseException | None:
     return error if str(error) == record["message"] or len(record["message"]) >= MESSAGE_LIMIT else None
 
 
-def _plain(value: Any) -> Any:
+def _text(error: BaseException) -> str:
+    """The message as any database stores it: no NUL, no lone surrogates. An exception whose str() fails has none."""
     try:
-        return to_jsonable_python(value)
-    except (PydanticSerializationError, ValueError, RecursionError):
+        return _storable(str(error))[:MESSAGE_LIMIT]
+    except Exception:
+        return ""
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+def _plain(value: Any) -> Any:
+    """JSON data, or None for what has none or what a database would refuse."""
+    try:
+        plain = to_jsonable_python(value)
+        shown = json.dumps(plain, ensure_ascii=False)
+    except (PydanticSerializationError, ValueError, RecursionError, TypeError):
         return None
+    return plain if shown == _storable(shown) and "\\u0000" not in shown else None
 
 
 def _frames(error: BaseException) -> list[str]:
@@ -70,4 +86,5 @@ def _frames(error: BaseException) -> list[str]:
     users = [
         frame for frame in frames if "/flowapp/engine/" not in frame.filename and "/asyncio/" not in frame.filename
     ]
-    return [f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line or ''}" for frame in users[-FRAMES:]]
+    lines = (f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line or ''}" for frame in users[-FRAMES:])
+    return [_storable(line) for line in lines]

@@ -31,7 +31,7 @@ async def first(branches: dict[str, Awaitable[Any]]) -> Winner[Any]:
         losers = [future for future in futures.values() if not future.done()]
         for future in losers:
             future.cancel()
-    await asyncio.gather(*losers, return_exceptions=True)
+    await asyncio.gather(*futures.values(), return_exceptions=True)
     return Winner(name, futures[name].result())
 
 
@@ -48,17 +48,14 @@ async def over_items(
     room = asyncio.Semaphore(limit) if limit is not None else None
 
     async def one(item: Any) -> Any:
-        if room is None:
-            return await call(item)
+        assert room is not None
         async with room:
             return await call(item)
 
-    if room is None:
-        return await asyncio.gather(*[call(item) for item in items], return_exceptions=on_error == "collect")
-    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    calls = [call(item) for item in items] if room is None else [asyncio.ensure_future(one(item)) for item in items]
     try:
-        return await asyncio.gather(*tasks, return_exceptions=on_error == "collect")
+        return await asyncio.gather(*calls, return_exceptions=on_error == "collect")
     except BaseException:
-        for task in tasks:
-            task.cancel()
+        for pending in calls:
+            pending.cancel()
         raise

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from django.db import InterfaceError, OperationalError, connection
 
 from . import store
-from .store import Outcome, Write
+from .records import Outcome, Write
 
 logger = logging.getLogger("flowapp.engine")
 BATCH = 512  # writes a transaction
@@ -31,14 +31,25 @@ class GroupCommit:
         self._queue: deque[tuple[Write, Done]] = deque()
         self._wanted = threading.Condition(threading.Lock())
         self._stopping = False
+        self._waking = False
         self._thread = threading.Thread(target=self._run, name="flowapp-commit", daemon=True)
         self._thread.start()
 
     def submit(self, write: Write, done: Done) -> None:
-        """Queue a write; `done` is called on the loop once it is committed or refused."""
-        with self._wanted:
-            self._queue.append((write, done))
-            self._wanted.notify()
+        """Queue a write, on the loop's thread; `done` is called there once it is committed or refused.
+
+        The writer is woken once a turn of the loop, for all that the turn wrote.
+        """
+        self._queue.append((write, done))
+        if not self._waking:
+            self._waking = True
+            self._loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._waking = False
+        if self._queue:
+            with self._wanted:
+                self._wanted.notify()
 
     def stop(self) -> None:
         """Commit what is queued, then end the thread."""
@@ -52,7 +63,7 @@ class GroupCommit:
             while batch := self._take():
                 outcomes = self._commit([write for write, _ in batch])
                 with contextlib.suppress(RuntimeError):  # the loop closed: the process is ending
-                    self._loop.call_soon_threadsafe(_resolve, batch, outcomes)
+                    self._loop.call_soon_threadsafe(self._resolve, batch, outcomes)
         finally:
             connection.close()
 
@@ -80,7 +91,10 @@ class GroupCommit:
                 logger.exception("a commit failed")
                 return [error] * len(writes)
 
-
-def _resolve(batch: list[tuple[Write, Done]], outcomes: list[Outcome]) -> None:
-    for (_, done), outcome in zip(batch, outcomes, strict=True):
-        done(outcome)
+    def _resolve(self, batch: list[tuple[Write, Done]], outcomes: list[Outcome]) -> None:
+        self._waking = True  # what follows from these outcomes goes into one commit again
+        try:
+            for (_, done), outcome in zip(batch, outcomes, strict=True):
+                done(outcome)
+        finally:
+            self._wake()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from asgiref.sync import async_to_sync, sync_to_async
 
 from flowapp.tenancy.ids import uuid7
 
-from . import store
+from . import claims, store
 from .calls import Call
 from .driver import RunDriver
 from .executor import Executor
-from .store import Outcome, Write
+from .records import Outcome, Write
+from .runtime import Runtime
 from .sweep import recover_runs_of
 
 WORKER = uuid7()
@@ -25,27 +26,29 @@ CLAIM_AT_MOST = 10
 class Rehearsal(Protocol):
     """What a test may change about the execution of runs (flowapp.testing)."""
 
-    def context(self, driver: RunDriver) -> Any: ...
+    def context(self, runtime: Runtime) -> Any: ...
     def attempt(self, call: Call) -> None: ...
     def dies(self, write: Write, *, before: bool) -> bool: ...
 
 
-def execute_ready(*, always_suspend: bool = False, rehearsal: Rehearsal | None = None) -> None:
-    """Execute runs until none is ready. `always_suspend` drops the body after every step."""
-    async_to_sync(execute)(always_suspend=always_suspend, rehearsal=rehearsal)
+def execute_ready(
+    *, always_suspend: bool = False, rehearsal: Rehearsal | None = None, queues: Sequence[str] = ("default",)
+) -> None:
+    """Execute runs until none is ready. `always_suspend` drops the body after every outcome."""
+    async_to_sync(execute)(always_suspend=always_suspend, rehearsal=rehearsal, queues=queues)
 
 
-async def execute(*, always_suspend: bool = False, rehearsal: Rehearsal | None = None) -> None:
+async def execute(
+    *, always_suspend: bool = False, rehearsal: Rehearsal | None = None, queues: Sequence[str] = ("default",)
+) -> None:
     """`execute_ready` for async callers, such as an async test."""
     loop = asyncio.get_running_loop()
     commits = _InlineCommits(loop, rehearsal)
-    executor = _RehearsingExecutor(
-        loop, commits, _run_sync, read_output=store.read_output, always_suspend=always_suspend
-    )
+    executor = _RehearsingExecutor(loop, commits, _run_sync, always_suspend=always_suspend)
     executor.rehearsal = rehearsal
     commits.crashed = executor.abandon_all
-    claim = sync_to_async(store.claim, thread_sensitive=True)
-    while claimed := await claim(WORKER, ["default"], CLAIM_AT_MOST):
+    claim = sync_to_async(claims.claim, thread_sensitive=True)
+    while claimed := await claim(WORKER, queues, CLAIM_AT_MOST):
         idle = asyncio.Event()
 
         def finished(idle: asyncio.Event = idle) -> None:
@@ -66,8 +69,8 @@ class _RehearsingExecutor(Executor):
 
     rehearsal: Rehearsal | None = None
 
-    def make_context(self, driver: RunDriver) -> Any:
-        return super().make_context(driver) if self.rehearsal is None else self.rehearsal.context(driver)
+    def make_context(self, runtime: Runtime) -> Any:
+        return super().make_context(runtime) if self.rehearsal is None else self.rehearsal.context(runtime)
 
     def run_step(self, driver: RunDriver, call: Call) -> None:
         if self.rehearsal is not None:
@@ -103,7 +106,8 @@ class _InlineCommits:
                 continue
             outcome = await sync_to_async(_apply, thread_sensitive=True)(write)
             if not self._dies(write, before=False):
-                done(outcome)
+                self._loop.call_soon(done, outcome)
+                await asyncio.sleep(0)  # what `done` submits belongs to this work
         self._work = None
 
     def _dies(self, write: Write, *, before: bool) -> bool:

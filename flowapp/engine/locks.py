@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from flowapp.tenancy.scope import scoped
 
-from . import clock, codec, store, sweep, waits
+from . import arrivals, clock, codec, sweep, waits
 from .models import Lock, Run, Wait
 from .states import TERMINAL
 
@@ -21,9 +21,14 @@ GRANTED = codec.encode(None)
 def _opened(run: Run, wait: Wait) -> None:
     """Take the lock with the wait when it is free; else look again once the wait is committed."""
     if _take(run, wait.subject):
-        store.stamp(wait, GRANTED)
+        arrivals.stamp(wait, GRANTED)
     else:
         transaction.on_commit(partial(grant, run.workspace_id, wait.subject), robust=True)
+
+
+@waits.on_given_back("lock")
+def _given_back(run: Run, wait: Wait) -> None:
+    release_held(run, wait.subject)
 
 
 def _take(run: Run, key: str) -> bool:
@@ -34,11 +39,16 @@ def _take(run: Run, key: str) -> bool:
 
 def release(key: str, run_id: UUID) -> None:
     """Give the lock back within the caller's transaction; the next in line gets it after the commit."""
-    held = Lock.objects.filter(key=key, run_id=run_id).first()
-    if held is not None:
-        workspace_id = held.workspace_id
-        Lock.objects.filter(key=key, run_id=run_id).delete()
-        transaction.on_commit(partial(grant, workspace_id, key), robust=True)
+    run = arrivals.lock([run_id]).get(run_id)  # before the lock's own row, as everybody does
+    if run is not None:
+        release_held(run, key)
+
+
+def release_held(run: Run, key: str) -> None:
+    """Give back what a run holds (locked by the caller)."""
+    held, _ = Lock.unscoped.filter(workspace_id=run.workspace_id, key=key, run_id=run.id).delete()
+    if held:
+        transaction.on_commit(partial(grant, run.workspace_id, key), robust=True)
 
 
 def grant(workspace_id: UUID, key: str) -> None:
@@ -48,9 +58,9 @@ def grant(workspace_id: UUID, key: str) -> None:
         first = waiting.first()
         if first is None or Lock.objects.filter(key=key).exists():
             return
-        run = store.lock([first.run_id]).get(first.run_id)
+        run = arrivals.lock([first.run_id]).get(first.run_id)
         if run is not None and _take(run, key):
-            store.arrive(run, (first.name, first.occurrence), GRANTED)
+            arrivals.arrive(run, (first.name, first.occurrence), GRANTED)
 
 
 @sweep.chore

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from .errors import NotInBody
+from .errors import NotInBody, RunDropped
 
 logger = logging.getLogger("flowapp.engine")
 
@@ -51,7 +51,10 @@ class RunLoop(asyncio.AbstractEventLoop):
             while ready:
                 handle = ready.popleft()
                 if not handle.cancelled():
-                    handle._run()
+                    try:
+                        handle._run()
+                    except SystemExit:
+                        continue  # the task keeps it as its outcome; it must not end this process
         finally:
             sys.set_asyncgen_hooks(*hooks)
             events._set_running_loop(outer)
@@ -59,12 +62,17 @@ class RunLoop(asyncio.AbstractEventLoop):
     def drop(self) -> None:
         """Forget every task of the run. Python unwinds their frames, so user `finally` blocks run here."""
         self._ready.clear()
-        for task in list(self._tasks):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            coroutine = task.get_coro()
-            if coroutine is not None and not task.done():
-                with contextlib.suppress(RuntimeError, Exception):
-                    coroutine.close()
+        outer = events._get_running_loop()
+        events._set_running_loop(self)
+        try:
+            for task in list(self._tasks):
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                coroutine = task.get_coro()
+                if coroutine is not None and not task.done():
+                    with contextlib.suppress(Exception, RunDropped, SystemExit):
+                        coroutine.close()
+        finally:
+            events._set_running_loop(outer)
         self._tasks.clear()
         self._ready.clear()
 

@@ -1,4 +1,4 @@
-"""The engine's tables. Only store.py and runs.py write them; only queries.py reads them for others.
+"""The engine's tables. Only store.py, arrivals.py, claims.py and runs.py write runs; only queries.py reads them for others.
 
 Lock order: a run's row first, then its waits and signals, then anything a room above keeps for them.
 Rows that belong to a run carry its id without a foreign key: every write proves under the run's lock that the run
@@ -52,6 +52,7 @@ class Run(ScopedModel):
     error = models.JSONField(null=True)
     requester = models.JSONField(null=True)
     search = models.JSONField(default=dict)
+    origin = models.JSONField(null=True, help_text="Of a fork: what it needs to draw as its original did (chance.py).")
     generation = models.IntegerField(default=0, help_text="How often the run continued as new.")
     parent_id = models.UUIDField(null=True)
     parent_wait = models.CharField(max_length=220, default="", blank=True)
@@ -210,6 +211,7 @@ class EventTaken(ScopedModel):
     pk = models.CompositePrimaryKey("run_id", "event_id")
     run_id = models.UUIDField()
     event_id = models.UUIDField()
+    taken_by = models.CharField(max_length=220, default="")
 
 
 class Lock(ScopedModel):

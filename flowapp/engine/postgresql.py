@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
@@ -19,7 +19,7 @@ from . import clock
 
 if TYPE_CHECKING:
     from .models import Run
-    from .store import Write
+    from .records import Write
 
 _COLUMNS = (
     "run_id, workspace_id, fence, name, occurrence, seq, kind, status, args_hash, input, output, error, attempts, "
@@ -33,16 +33,17 @@ _ROWS = """unnest(%b::uuid[], %b::uuid[], %b::bigint[], %b::text[], %b::int[], %
 _VALUES = """row.run_id, row.workspace_id, row.fence, row.name, row.occurrence, row.seq, row.kind, row.status,
     row.args_hash, row.input, row.output, row.error::jsonb, row.attempts, row.started_at, row.ended_at"""
 
-# Lock the runs that still carry our fence, then insert the checkpoints of exactly those.
+# Lock the runs that still carry our fence, then insert the checkpoints of exactly those. Others that the transaction
+# will need are locked with them (without a fence), because locks are taken in the order of ids.
 _INSERT_IF_OWNED = f"""
     WITH owned AS (
-        SELECT run.id FROM engine_run run JOIN unnest(%b::uuid[], %b::bigint[]) AS held (id, fence)
-        ON run.id = held.id AND run.fence = held.fence ORDER BY run.id FOR NO KEY UPDATE OF run
+        SELECT run.id, held.fence FROM engine_run run JOIN unnest(%b::uuid[], %b::bigint[]) AS held (id, fence)
+        ON run.id = held.id AND run.fence = COALESCE(held.fence, run.fence) ORDER BY run.id FOR NO KEY UPDATE OF run
     ), inserted AS (
         INSERT INTO engine_checkpoint ({_COLUMNS})
-        SELECT {_VALUES} FROM {_ROWS} JOIN owned ON owned.id = row.run_id
+        SELECT {_VALUES} FROM {_ROWS} JOIN owned ON owned.id = row.run_id AND owned.fence = row.fence
     )
-    SELECT id FROM owned"""
+    SELECT id, fence FROM owned"""
 # The same for one checkpoint: binding fifteen arrays would cost more than the statement.
 _INSERT_ONE_IF_OWNED = f"""
     WITH owned AS (
@@ -61,7 +62,7 @@ _END = """
         AS ended (id, status, output, error, ended_at)
     WHERE run.id = ended.id"""
 
-# A run queued now stands one behind its workspace's last, never ahead of the line itself (store.virtual_time).
+# A run queued now stands one behind its workspace's last, never ahead of the line itself (claims.virtual_time).
 _PLACE = """1 + GREATEST(0,
     (SELECT vtime FROM engine_run WHERE status = 'queued' AND workspace_id = %s ORDER BY vtime DESC LIMIT 1),
     (SELECT vtime FROM engine_run WHERE status = 'queued' ORDER BY vtime LIMIT 1))"""
@@ -71,22 +72,29 @@ _CLAIM = """
     UPDATE engine_run SET status = 'running', worker_id = %s, fence = fence + 1, claims = claims + 1, wake = false,
         started_at = COALESCE(started_at, %s), updated_at = %s
     WHERE id IN (
-        SELECT id FROM engine_run WHERE status = 'queued' AND queue = ANY(%s)
+        SELECT id FROM engine_run WHERE status = 'queued' AND queue = ANY(%s) AND claims BETWEEN %s AND %s
         ORDER BY rank, vtime, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
     ) RETURNING id, rank, vtime"""
 
 
-def insert_checkpoints_if_owned(batch: Sequence[Write]) -> set[UUID]:
-    """Insert in one statement and one round trip what its runs' fences still allow; returns the runs still owned."""
-    if len(batch) == 1 and len(batch[0].checkpoints) == 1:
+type Held = tuple[UUID, int]  # a run and the fence it is held by
+
+
+def insert_checkpoints_if_owned(batch: Sequence[Write], lock: Iterable[UUID] = ()) -> set[Held]:
+    """Insert in one statement and one round trip what its runs' fences still allow; returns what is still held.
+
+    The runs of `lock` are locked as well.
+    """
+    if not lock and len(batch) == 1 and len(batch[0].checkpoints) == 1:
         return _insert_one(batch[0])
-    held = {write.run_id: write.fence for write in batch}
+    held: set[tuple[UUID, int | None]] = {(write.run_id, write.fence) for write in batch}
+    held |= {(run_id, None) for run_id in lock}
     with _cursor() as cursor:
-        cursor.execute(_INSERT_IF_OWNED, [list(held), list(held.values()), *_arrays(batch)])
-        return {row[0] for row in cursor.fetchall()}
+        cursor.execute(_INSERT_IF_OWNED, [*map(list, zip(*held, strict=True)), *_arrays(batch)])
+        return set(cursor.fetchall())
 
 
-def _insert_one(write: Write) -> set[UUID]:
+def _insert_one(write: Write) -> set[Held]:
     row = write.checkpoints[0]
     error = None if row.error is None else json.dumps(row.error)
     with _cursor() as cursor:
@@ -109,7 +117,7 @@ def _insert_one(write: Write) -> set[UUID]:
                 row.ended_at,
             ],
         )
-        return {write.run_id} if cursor.rowcount else set()
+        return {(write.run_id, write.fence)} if cursor.rowcount else set()
 
 
 def insert_checkpoints(batch: Sequence[Write]) -> None:
@@ -175,11 +183,11 @@ def _values(row: Model) -> list[Any]:
     return [field.get_db_prep_save(getattr(row, field.attname), connection) for field in _fields(type(row))]
 
 
-def claim(worker_id: UUID, queues: Sequence[str], limit: int) -> list[UUID]:
-    """Take up to `limit` ready runs."""
+def claim(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int]) -> list[UUID]:
+    """Take up to `limit` ready runs that have been claimed so often since their last progress."""
     now = clock.now()
     with _cursor() as cursor:
-        cursor.execute(_CLAIM, [worker_id, now, now, list(queues), limit])
+        cursor.execute(_CLAIM, [worker_id, now, now, list(queues), *claims, limit])
         rows = cursor.fetchall()
     return [row[0] for row in sorted(rows, key=lambda row: (row[1], row[2], row[0]))]
 

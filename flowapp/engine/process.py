@@ -13,11 +13,11 @@ from uuid import UUID
 
 from django.db import Error, connection, connections
 
-from . import signals, store, sweep
+from . import claims, signals, sweep
 from .executor import Executor
 from .group_commit import GroupCommit
 from .lease import Lease
-from .store import Claimed
+from .records import Claimed
 
 logger = logging.getLogger("flowapp.engine")
 
@@ -29,6 +29,7 @@ class EngineProcess:
         self.queues = list(queues)
         self.concurrency = concurrency
         self.stopping = threading.Event()
+        self._suspects = True  # looked for once a sweep: they are few, and claims many
         self._loop = asyncio.new_event_loop()
         self._steps = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="flowapp-step")
         # One thread, so that claiming costs the process one connection.
@@ -36,7 +37,7 @@ class EngineProcess:
         self._loop_thread = threading.Thread(target=self._loop.run_forever, name="flowapp-loop", daemon=True)
         self._loop_thread.start()
         self._commits = GroupCommit(self._loop)
-        self._executor = Executor(self._loop, self._commits, self._run_sync, read_output=self._read_output)
+        self._executor = Executor(self._loop, self._commits, self._run_sync)
         self._lease = Lease(kind, self.queues, concurrency, lost=self._drop_all)
         self._lease.start()
         self._sweeper = threading.Thread(target=self._sweep, name="flowapp-sweep", daemon=True)
@@ -67,10 +68,13 @@ class EngineProcess:
         self.stopping.set()
         signals.nudged.disconnect(self._on_nudge)
         self._loop.call_soon_threadsafe(self._executor.abandon_all)
+        if self._sweeper.is_alive() and self._sweeper is not threading.current_thread():
+            self._sweeper.join(timeout=5)
         self._claims.submit(connections.close_all)
         self._claims.shutdown(wait=True)
         self._commits.stop()
         self._lease.stop()
+        self._give_back()
         self._steps.shutdown(wait=False, cancel_futures=True)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._loop_thread.join(timeout=5)
@@ -82,7 +86,8 @@ class EngineProcess:
 
     def _claim(self, limit: int) -> list[Claimed]:
         try:
-            return store.claim(self._lease.worker_id, self.queues, limit)
+            suspects, self._suspects = self._suspects, False
+            return claims.claim(self._lease.worker_id, self.queues, limit, suspects=suspects)
         except Error as error:
             logger.warning("no run could be claimed: %s", error)
             connection.close()
@@ -91,8 +96,11 @@ class EngineProcess:
     def _run_sync[T](self, function: Callable[[], T]) -> Awaitable[T]:
         return self._loop.run_in_executor(self._steps, _closing_connections, function)
 
-    def _read_output(self, run_id: UUID, key: tuple[str, int]) -> bytes:
-        return self._claims.submit(store.read_output, run_id, key).result()
+    def _give_back(self) -> None:
+        try:
+            claims.give_back(self._lease.worker_id)
+        except Error as error:
+            logger.warning("the runs of this worker could not be given back; its lease runs out instead: %s", error)
 
     def _drop_all(self) -> None:
         self._loop.call_soon_threadsafe(self._executor.abandon_all)
@@ -111,6 +119,7 @@ class EngineProcess:
     def _sweep_once(self) -> None:
         try:
             sweep.sweep()
+            self._suspects = claims.suspects_ready(self.queues)
             held = set(self._executor.drivers)
             if held:
                 for run_id in {
@@ -118,12 +127,13 @@ class EngineProcess:
                     *sweep.lost_runs(self._lease.worker_id, held),
                 }:
                     self._on_nudge(None, run_id=run_id)
+            sweep.release_unheld_runs(self._lease.worker_id, held)
+            self._ring()
         except Error as error:
             logger.warning("the sweep did not reach the database: %s", error)
             connection.close()
         except Exception:
             logger.exception("a sweep failed; the next one tries again")
-        self._ring()
 
 
 def _closing_connections[T](function: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from django.db.models import Count, QuerySet
 from . import codec, failures
 from .errors import RunNotFound
 from .models import Attempt, Checkpoint, Run, Wait, Worker
-from .states import RunStatus, StepStatus
+from .states import TERMINAL, RunStatus, StepStatus
 
 STEPS_SHOWN = 100
 SHOWN_BYTES = 64 * 1024  # a larger payload is not put into lists
@@ -178,6 +178,30 @@ def step_page(run_id: UUID, *, cursor: str | None = None, limit: int = STEPS_SHO
     if len(found) > limit:
         return Page(steps, str(rows[-1].seq))
     return Page(steps + _open_rows(run, Wait.objects.filter(run_id=run_id, arrival__isnull=True), tries), None)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPage:
+    """Chunks of a stream; `next` is the offset to read on from, `ended` whether more can come."""
+
+    chunks: list[Any]
+    next: int
+    ended: bool
+
+
+def stream(run_id: UUID, name: str, *, after: int = 0, limit: int = STEPS_SHOWN) -> StreamPage:
+    """The chunks of a run's stream from an offset on (how many were read before). Raises RunNotFound."""
+    run = Run.objects.filter(pk=run_id).only("status").first()  # before the chunks: none can follow an end seen here
+    if run is None:
+        raise RunNotFound(f"there is no run {run_id} in this workspace")
+    stored = Checkpoint.objects.filter(run_id=run_id, name=f"stream:{name}", kind="stream", occurrence__gt=after)
+    # A gap is a chunk whose commit is still under way: what follows it waits for it.
+    found = dict(stored.order_by("occurrence").values_list("occurrence", "output")[: limit + 1])
+    chunks = []
+    while (at := after + len(chunks) + 1) in found and len(chunks) < limit:
+        chunks.append(codec.plain(found[at]))
+    more = len(found) > len(chunks)
+    return StreamPage(chunks, after + len(chunks), run.status in TERMINAL and not more)
 
 
 def statuses(run_ids: Iterable[UUID]) -> dict[UUID, str]:

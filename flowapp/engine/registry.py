@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, overload
 
+from . import expressions
 from .codec import adapter
 from .durations import Duration, seconds
 from .errors import AlreadyRegistered, BadDefinition, NotInWorkflow, UnknownWorkflow
@@ -80,10 +81,10 @@ def define_step(
     queue: str | None = None,
 ) -> StepDefinition[..., Any]:
     """The definition of a step around a plain function. Raises BadDefinition naming what cannot work."""
-    label = name or getattr(fn, "__name__", "")
+    label = name or getattr(fn, "__name__", type(fn).__name__)
     if not label or len(label) > 200:
         raise BadDefinition(f"a step needs a name of 1 to 200 characters, not {label!r}")
-    is_async = inspect.iscoroutinefunction(fn)
+    is_async = inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
     if atomic and is_async:
         raise BadDefinition(f"step {label!r}: atomic=True is for sync functions, whose ORM writes share a transaction")
     try:
@@ -255,7 +256,10 @@ def find(name: str, version: int | None = None) -> WorkflowDefinition[Any, Any]:
     try:
         return _workflows[(name, version)]
     except KeyError:
-        raise UnknownWorkflow(f"workflow {name!r} has no version {version} in the code that runs here") from None
+        known = ", ".join(str(number) for title, number in sorted(_workflows) if title == name) or "none"
+        raise UnknownWorkflow(
+            f"workflow {name!r} has no version {version} in the code that runs here (it has: {known})"
+        ) from None
 
 
 def _define(
@@ -273,6 +277,7 @@ def _define(
     if not 1 <= len(parameters) <= 2:
         raise BadDefinition(f"workflow {name!r} takes ctx and at most one input, not {len(parameters)} parameters")
     hints = _hints(fn)
+    _check_search(name, search)
     return WorkflowDefinition(
         fn=fn,
         name=name,
@@ -287,7 +292,17 @@ def _define(
 
 
 def _place(fn: Callable[..., Any]) -> str:
-    return f"{fn.__module__}.{fn.__qualname__}"
+    code = getattr(fn, "__code__", None)
+    line = f" (line {code.co_firstlineno})" if code else ""
+    return f"{fn.__module__}.{fn.__qualname__}{line}"
+
+
+def _check_search(name: str, search: Mapping[str, str]) -> None:
+    for field_name, expression in search.items():
+        try:
+            expressions.compile(expression)
+        except BadDefinition as error:
+            raise BadDefinition(f"workflow {name!r}: search {field_name!r}: {error}") from None
 
 
 def _hints(fn: Callable[..., Any]) -> dict[str, Any]:

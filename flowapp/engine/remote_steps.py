@@ -32,6 +32,7 @@ class RemoteRetry:
     factor: float
     max_delay: float
     jitter: bool
+    non_retryable: list[str] = field(default_factory=list)  # "module:Class"
 
 
 @dataclass
@@ -45,6 +46,8 @@ class Job:
     kwargs: dict[str, Any] = field(default_factory=dict)
     retry: RemoteRetry | None = None
     timeout: float | None = None
+    atomic: bool = False
+    at_most_once: bool = False
 
 
 def job(step: StepDefinition[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Job:
@@ -54,9 +57,16 @@ def job(step: StepDefinition[..., Any], name: str, args: tuple[Any, ...], kwargs
         raise BadDefinition(f"step {name!r} has a queue, so its function must stand at the top of a module")
     policy = step.retry
     retry = RemoteRetry(
-        policy.max_attempts, seconds(policy.initial), policy.factor, seconds(policy.max_delay), policy.jitter
+        policy.max_attempts,
+        seconds(policy.initial),
+        policy.factor,
+        seconds(policy.max_delay),
+        policy.jitter,
+        [f"{error.__module__}:{error.__qualname__}" for error in policy.non_retryable],
     )
-    return Job(module, qualname, name, list(args), dict(kwargs), retry, step.timeout)
+    return Job(
+        module, qualname, name, list(args), dict(kwargs), retry, step.timeout, step.atomic, step.at_most_once
+    )
 
 
 def child_of(work: Job, queue: str) -> Callable[[Any], Any]:
@@ -83,13 +93,29 @@ async def remote_step(ctx: EngineVerbs, work: Job) -> Any:
 
 
 def _step(work: Job) -> StepDefinition[..., Any]:
-    found: Any = importlib.import_module(work.module)
-    for part in work.qualname.split("."):
-        found = getattr(found, part)
+    found = _named(work.module, work.qualname)
     if isinstance(found, StepDefinition):
         found = found.fn
-    retry = Retry(**vars(work.retry)) if work.retry else None
-    return define_step(found, name=work.name, retry=retry, timeout=work.timeout)
+    return define_step(
+        found,
+        name=work.name,
+        retry=_policy(work.retry) if work.retry else None,
+        timeout=work.timeout,
+        atomic=work.atomic,
+        at_most_once=work.at_most_once,
+    )
+
+
+def _policy(retry: RemoteRetry) -> Retry:
+    never = tuple(_named(*name.split(":")) for name in retry.non_retryable)
+    return Retry(**{**vars(retry), "non_retryable": never})
+
+
+def _named(module: str, qualname: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
 
 
 def _typed(fn: Callable[..., Any], work: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:

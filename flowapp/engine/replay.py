@@ -48,7 +48,8 @@ class Replay[R: Record]:
             raise ReplayDiverged(f"recorded {_label(key)} was a {record.kind}; the code now makes it a {kind}")
         if bytes(record.args_hash) != args_hash:
             raise ReplayDiverged(
-                f"recorded {record.kind} {_label(key)} was called with other arguments than the code passes now"
+                f"recorded {record.kind} {_label(key)} was called with other arguments than the code passes now",
+                arguments=True,
             )
         heapq.heappush(self._called, (record.seq, key))
         return True

@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass
 
 from .durations import Duration, seconds
-from .errors import BadDefinition, Fatal, NotInWorkflow, NotSerializable, PayloadTooLarge, RetryAfter
+from .errors import BadDefinition, BadResult, Fatal, NotInWorkflow, NotSerializable, PayloadTooLarge, RetryAfter
 
-NEVER = (Fatal, NotSerializable, PayloadTooLarge, NotInWorkflow)
+NEVER = (Fatal, BadResult, NotSerializable, PayloadTooLarge, NotInWorkflow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from pydantic import ValidationError
 
 from flowapp import audit
@@ -16,10 +17,10 @@ from flowapp.tenancy.actors import SYSTEM, Actor
 from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.scope import current
 
-from . import clock, codec, registry, signals, store
+from . import arrivals, chance, claims, clock, codec, expressions, registry, signals
 from .errors import IdempotencyConflict, IllegalState, InvalidInput, RunNotFound
 from .handle import Run as RunHandle
-from .models import Attempt, Checkpoint, Run, Signal, Wait
+from .models import Checkpoint, Run, Signal
 from .registry import WorkflowDefinition
 from .states import TERMINAL, RunStatus, StepStatus, allows
 
@@ -48,7 +49,7 @@ def start_run(
     if idempotency_key is not None and (known := _known(run)):
         return known
     started = audit.entry(by=by, verb="run.started", target=f"run:{run.id}", after={"workflow": run.workflow})
-    if not store.insert_run(run, started):
+    if not claims.insert_run(run, started):
         if known := _known(run):  # another start with this key was faster
             return known
         raise IdempotencyConflict(f"the idempotency key {idempotency_key!r} is being used by another start; try again")
@@ -60,14 +61,14 @@ def start_run(
 def new_run(definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor) -> Run:
     """An unsaved run, queued, of the workspace in scope. Raises InvalidInput."""
     run = _unplaced(definition, input, by=by)
-    run.vtime = store.place_in_line(run.workspace_id)
+    run.vtime = claims.place_in_line(run.workspace_id)
     return run
 
 
 def _unplaced(
     definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor, idempotency_key: str | None = None
 ) -> Run:
-    data = _validated(definition, input)
+    value, data = validated(definition, input)
     now = clock.now()
     return Run(
         id=uuid7(),
@@ -79,24 +80,36 @@ def _unplaced(
         requester=by.as_json(),
         idempotency_key=idempotency_key,
         request_hash=codec.digest(data),
+        search=_searchable(definition, value),
         created_at=now,
         updated_at=now,
     )
 
 
-def _validated(definition: WorkflowDefinition[Any, Any], input: Any) -> bytes:
-    """The input as the canonical bytes of its declared type. Raises InvalidInput."""
+def validated(definition: WorkflowDefinition[Any, Any], input: Any) -> tuple[Any, bytes]:
+    """The input as its declared type, and as the canonical bytes of that. Raises InvalidInput."""
     if not definition.takes_input:
         if input is not None:
             raise InvalidInput([{"loc": [], "msg": "this workflow takes no input"}])
-        return codec.to_bytes(None)
+        return None, codec.to_bytes(None)
     try:
         value = codec.adapter(definition.input_type).validate_json(codec.to_bytes(input))
     except ValidationError as error:
         raise InvalidInput(
             [{"loc": list(e["loc"]), "msg": e["msg"]} for e in error.errors(include_url=False, include_context=False)]
         ) from None
-    return codec.to_bytes(value)
+    return value, codec.to_bytes(value)
+
+
+def _searchable(definition: WorkflowDefinition[Any, Any], input: Any) -> dict[str, Any]:
+    """What people may search a run by; an expression that this input has no answer to is left out."""
+    found: dict[str, Any] = {}
+    for name, expression in definition.search.items():
+        try:
+            found[name] = expressions.compile(expression).evaluate(input=expressions.plain(input))
+        except expressions.ExpressionFailed:
+            continue
+    return found
 
 
 def _known(run: Run) -> RunHandle | None:
@@ -116,7 +129,7 @@ def lock(run_id: UUID) -> Run:
 
     Raises RunNotFound, for another workspace's run too.
     """
-    run = store.lock([run_id]).get(run_id)
+    run = arrivals.lock([run_id]).get(run_id)
     if run is None or run.workspace_id != current():
         raise RunNotFound(f"there is no run {run_id} in this workspace")
     return run
@@ -129,25 +142,21 @@ def resolve_wait(run_id: UUID, key: str, outcome: Any) -> bool:
     `key` is "name#occurrence". The run is locked first; call this inside the action that decided the outcome.
     """
     name, _, occurrence = key.rpartition("#")
-    return store.arrive(lock(run_id), (name, int(occurrence)), codec.encode(outcome))
+    return arrivals.arrive(lock(run_id), (name, int(occurrence)), codec.encode(outcome))
 
 
 @transaction.atomic
 def signal(run_id: UUID, name: str, data: Any = None, *, by: Actor) -> RunHandle:
     """Send a named message to a run; it is kept in order until the run takes it. Raises IllegalState when ended."""
     run = _allowed("signal", run_id)
-    wait = (
-        Wait.objects.filter(run_id=run_id, kind="signal", subject=name, arrival__isnull=True)
-        .order_by("since", "occurrence")
-        .first()
-    )
+    wait = arrivals.waiting_for_signal(run_id, name)
     key = f"{wait.name}#{wait.occurrence}" if wait else ""
     stored = codec.encode(data)
     Signal.objects.create(
         run_id=run_id, name=name, data=stored, sender=by.as_json(), created_at=clock.now(), taken_by=key
     )
     if wait is not None:
-        store.arrive(run, (wait.name, wait.occurrence), stored)
+        arrivals.arrive(run, (wait.name, wait.occurrence), stored)
     audit.record(by=by, verb="run.signalled", target=f"run:{run_id}", after={"name": name})
     return RunHandle(run_id)
 
@@ -156,7 +165,7 @@ def signal(run_id: UUID, name: str, data: Any = None, *, by: Actor) -> RunHandle
 def cancel(run_id: UUID, *, by: Actor, reason: str = "") -> RunHandle:
     """End a run and its children now; open prompts are withdrawn. Does nothing when the run has ended."""
     lock_first = _family(run_id)
-    runs = store.lock(lock_first)
+    runs = arrivals.lock(lock_first)
     if run_id not in runs or runs[run_id].workspace_id != current():
         raise RunNotFound(f"there is no run {run_id} in this workspace")
     ending = [run for run in runs.values() if run.id != runs[run_id].parent_id and run.status not in TERMINAL]
@@ -167,9 +176,9 @@ def cancel(run_id: UUID, *, by: Actor, reason: str = "") -> RunHandle:
         _set(run, status=RunStatus.CANCELLED, fence=run.fence + 1, worker_id=None, ended_at=now, updated_at=now)
         signals.nudge(run.id)
         signals.tell(run.workspace_id, "run", str(run.id))
-    store.close_waits(ending)
+    arrivals.close_all(ending)
     parent = runs[run_id].parent_id
-    store.tell_parent(runs[run_id], runs.get(parent) if parent else None)
+    arrivals.tell_parent(runs[run_id], runs.get(parent) if parent else None)
     audit.record(by=by, verb="run.cancelled", target=f"run:{run_id}", reason=reason)
     return RunHandle(run_id)
 
@@ -199,10 +208,15 @@ def pause(run_id: UUID, *, by: Actor) -> RunHandle:
 
 @transaction.atomic
 def resume(run_id: UUID, *, by: Actor) -> RunHandle:
-    """Let a paused run go on."""
-    run = _allowed("resume", run_id)
-    _set(run, pausing=False)
-    _requeue(run)
+    """Let a paused run go on; one that is only about to pause does not."""
+    run = lock(run_id)
+    if run.status == RunStatus.RUNNING and run.pausing:
+        _set(run, pausing=False)
+        signals.nudge(run.id)
+    else:
+        _refuse("resume", run)
+        _set(run, pausing=False)
+        _requeue(run)
     return _noted(run, by, "run.resumed")
 
 
@@ -217,19 +231,24 @@ def retry(run_id: UUID, *, by: Actor) -> RunHandle:
 
 
 def _forget_failure(run: Run) -> None:
-    """Remove the failed step that ended the run, what was recorded after it, and its used-up attempts."""
-    failed = Checkpoint.objects.filter(
-        run_id=run.id, status=StepStatus.FAILED, name=(run.error or {}).get("step") or ""
-    ).order_by("-seq")
-    last = failed.first()
-    if last is not None:
-        Checkpoint.objects.filter(run_id=run.id, seq__gte=last.seq).delete()
-    Attempt.objects.filter(run_id=run.id).delete()
+    """Remove the outcome that ended the run and what followed from it; what finished beside it is kept."""
+    step = (run.error or {}).get("step") or ""
+    outcomes = Checkpoint.objects.filter(run_id=run.id, name=step)
+    cause = outcomes.filter(status=StepStatus.FAILED).order_by("-seq").first()
+    if cause is None and run.status == RunStatus.FAILED:
+        # A wait that ran out, or a child that failed: its outcome was recorded, and raised when it was read.
+        cause = outcomes.exclude(kind="step").order_by("-seq").first()
+    if cause is not None:
+        later = Checkpoint.objects.filter(run_id=run.id, seq__gte=cause.seq)
+        later.filter(Q(seq=cause.seq) | ~Q(status=StepStatus.COMPLETED) | Q(started_at__gte=cause.ended_at)).delete()
+    claims.unfinished_attempts([run.id]).delete()
 
 
 @transaction.atomic
 def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
     """A new run with the same input that reuses what was recorded before a step and runs the rest again.
+
+    What the reused part drew (`ctx.uuid()`, `ctx.now()`) stays the same, so that its steps still fit.
 
     `from_step` is a step's name, or "name#2" for its second use. Raises IllegalState when it was not recorded.
     """
@@ -242,10 +261,12 @@ def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
     definition = registry.find(run.workflow, run.version)
     fork_ = new_run(definition, codec.plain(original.input), by=by)
     fork_.fence = 1  # it has a history, which its first claim has to load
+    kept = list(Checkpoint.objects.filter(run_id=run_id, seq__lt=at.seq).order_by("seq"))
+    if kept and original.started_at is not None:
+        fork_.origin = chance.origin_of(run_id, original.origin, original.started_at, kept[-1].seq)
     fork_.save(force_insert=True)
-    kept = list(Checkpoint.objects.filter(run_id=run_id, seq__lt=at.seq))
     for checkpoint in kept:
-        checkpoint.run_id = fork_.id
+        checkpoint.run_id, checkpoint.fence = fork_.id, 0
     Checkpoint.objects.bulk_create(kept)
     signals.ring(fork_.queue)
     return _noted(fork_, by, "run.forked")
@@ -253,13 +274,17 @@ def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
 
 def _allowed(verb: str, run_id: UUID) -> Run:
     run = lock(run_id)
-    if not allows(verb, run.status):
-        raise IllegalState(f"a run that is {run.status} cannot {verb}")
+    _refuse(verb, run)
     return run
 
 
+def _refuse(verb: str, run: Run) -> None:
+    if not allows(verb, run.status):
+        raise IllegalState(f"a run that is {run.status} cannot {verb}")
+
+
 def _requeue(run: Run) -> None:
-    _set(run, status=RunStatus.QUEUED, vtime=store.virtual_time(run.workspace_id), updated_at=clock.now())
+    _set(run, status=RunStatus.QUEUED, vtime=claims.virtual_time(run.workspace_id), updated_at=clock.now())
     signals.ring(run.queue)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -18,6 +18,7 @@ from .registry import WorkflowDefinition
 from .triggers import Cron
 
 logger = logging.getLogger("flowapp.engine")
+INSTALL_EVERY = timedelta(minutes=1)
 
 
 def crons() -> list[tuple[WorkflowDefinition[object, object], Cron]]:
@@ -53,6 +54,7 @@ def install() -> None:
 @sweep.chore
 def start_due() -> None:
     """Start a run for each slot that has come; slots missed while nothing ran are made up by one run."""
+    _install_now_and_then()
     now = clock.now()
     triggers = {(definition.name, cron.expression, cron.tz): (definition, cron) for definition, cron in crons()}
     for schedule in Schedule.unscoped.filter(next_at__lte=now, enabled=True)[: sweep.BATCH]:
@@ -60,6 +62,19 @@ def start_due() -> None:
         if found is not None:
             with scoped(schedule.workspace_id):
                 _start(schedule, *found, now)
+
+
+_installed_at: datetime | None = None
+
+
+def _install_now_and_then() -> None:
+    """Workspaces are made while workers run: look for new ones at the first sweep and then once a minute."""
+    global _installed_at
+    now = clock.now()
+    if _installed_at is None or abs(now - _installed_at) > INSTALL_EVERY:
+        _installed_at = now
+        if crons() or Schedule.unscoped.exists():
+            install()
 
 
 @transaction.atomic

@@ -11,11 +11,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from flowapp.tenancy.scope import scoped
 
-from . import clock, signals, store, timers
+from . import arrivals, claims, clock, signals, timers
 from .models import Checkpoint, Run, Timer, Wait, Worker
 from .states import RunStatus
 
@@ -54,7 +54,9 @@ def recover_expired_runs() -> int:
     if not lost:
         return 0
     recovered = recover_runs_of(lost)
-    Worker.objects.filter(lease_until__lte=now - FORGET_WORKERS_AFTER).delete()
+    # Not one that still holds runs, beyond this batch: they would be nobody's for ever.
+    holding = Run.unscoped.filter(status=RunStatus.RUNNING, worker_id=OuterRef("id"))
+    Worker.objects.filter(~Exists(holding), lease_until__lte=now - FORGET_WORKERS_AFTER).delete()
     return recovered
 
 
@@ -87,7 +89,7 @@ def _recover(run: Run) -> None:
             fence=F("fence") + 1,
             worker_id=None,
             claims=claims,
-            rank=store.EXPIRED_RANK,
+            rank=claims.EXPIRED_RANK,
             updated_at=clock.now(),
         )
         signals.ring(run.queue)
@@ -102,8 +104,8 @@ def fire_due_waits() -> int:
         return 0
     with transaction.atomic():
         for run in _lock(Run.unscoped.filter(id__in=ids).order_by("id")):
-            if store.expire_due_waits(run.id):
-                store.wake(run)
+            if arrivals.expire_due_waits(run.id):
+                arrivals.wake(run)
     return len(ids)
 
 
@@ -136,6 +138,18 @@ def lost_runs(worker_id: UUID, held: set[UUID]) -> set[UUID]:
     """Which of the runs this process drives are no longer its own (cancelled, or taken over)."""
     mine = Run.unscoped.filter(id__in=held, status=RunStatus.RUNNING, worker_id=worker_id)
     return held - set(mine.values_list("id", flat=True))
+
+
+def release_unheld_runs(worker_id: UUID, held: set[UUID]) -> None:
+    """Make the runs claimable again that this worker owns but does not drive: the answer to its claim was lost."""
+    now = clock.now()
+    mine = Run.unscoped.filter(status=RunStatus.RUNNING, worker_id=worker_id, updated_at__lt=now - GRACE)
+    for run in mine.exclude(id__in=held).only("id", "queue", "workspace_id"):
+        # Only as it was found: a run that this worker ends or suspends at this very moment is left alone.
+        same = mine.filter(id=run.id)
+        if same.update(status=RunStatus.QUEUED, worker_id=None, fence=F("fence") + 1, rank=store.EXPIRED_RANK):
+            signals.ring(run.queue)
+            signals.tell(run.workspace_id, "run", str(run.id))
 
 
 def _lock(runs: QuerySet[Run]) -> QuerySet[Run]:

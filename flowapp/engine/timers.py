@@ -41,6 +41,11 @@ def timer(kind: str, key: str, due_at: datetime, data: dict[str, Any], *, worksp
     return Timer(workspace_id=workspace_id, kind=kind, key=key, due_at=due_at, data=data)
 
 
+def set_once(timer: Timer) -> None:
+    """Insert a timer unless one of its kind and key is set already, within the caller's transaction."""
+    Timer.unscoped.bulk_create([timer], ignore_conflicts=True)
+
+
 def schedule(kind: str, key: str, due_at: datetime, data: dict[str, Any]) -> None:
     """Set the timer of this kind and key, moving it when it exists, within the caller's transaction."""
     Timer.objects.update_or_create(

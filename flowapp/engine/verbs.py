@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -22,7 +23,7 @@ from .registry import NO_INPUT, StepDefinition, WorkflowDefinition, define_step,
 from .retry import Retry
 
 if TYPE_CHECKING:
-    from .driver import RunDriver
+    from .runtime import Runtime
 
 _MISSING: Any = object()
 
@@ -30,7 +31,7 @@ _MISSING: Any = object()
 class EngineVerbs:
     """What a workflow's body can do with the engine alone; flowapp.context adds the rooms' verbs."""
 
-    def __init__(self, runtime: RunDriver) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
     @property
@@ -99,9 +100,9 @@ class EngineVerbs:
         return self._runtime.wait("sleep", "sleep", identity=None, timeout=duration, decode=lambda _: None)
 
     def sleep_until(self, moment: datetime) -> Future[None]:
-        """Wait durably until a moment (aware, or taken as UTC)."""
+        """Wait durably until a moment (aware, or taken as UTC); it is fixed when first reached."""
         at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return self._runtime.wait("sleep", "sleep", identity=at, due_at=at, decode=lambda _: None)
+        return self._runtime.wait("sleep", "sleep", identity=None, due_at=at, decode=lambda _: None)
 
     def wait_for_signal[T](
         self, name: str, *, type: type[T] | Any = Any, timeout: Duration | None = None, default: T | Any = _MISSING
@@ -133,7 +134,7 @@ class EngineVerbs:
 
     def random(self) -> float:
         """A number in [0, 1), the same on replay."""
-        return self._runtime.random.random()
+        return self._runtime.random()
 
     def map[T, R](
         self,
@@ -195,7 +196,8 @@ class EngineVerbs:
         return self._runtime.call_step(_publish, f"send:{name}", (name, data), {}, kind="event")
 
     def invoke[I, O](self, workflow: WorkflowDefinition[I, O], input: I = NO_INPUT) -> Future[O]:
-        """Run a child and wait for its output. Raises ChildFailed when it does not complete."""
+        """Run a child and wait for its output. Raises ChildFailed when it does not complete, InvalidInput at once."""
+        runs.validated(workflow, input)
         return self._runtime.wait(
             "child",
             workflow.name,
@@ -205,7 +207,8 @@ class EngineVerbs:
         )
 
     def start[I](self, workflow: WorkflowDefinition[I, Any], input: I = NO_INPUT) -> Future[Run]:
-        """Start a run that nobody waits for; returns its handle."""
+        """Start a run that nobody waits for; returns its handle. Raises InvalidInput."""
+        runs.validated(workflow, input)
         return self._runtime.call_step(
             _start_run,
             f"start:{workflow.name}",
@@ -241,7 +244,7 @@ class EngineVerbs:
 class Stream:
     """The writing end of a run's output stream."""
 
-    _runtime: RunDriver
+    _runtime: Runtime
     name: str
 
     def write(self, chunk: Any) -> Future[None]:
@@ -252,7 +255,7 @@ class Stream:
 class _RunLogger(logging.LoggerAdapter[logging.Logger]):
     """Logs what the body says once, not again on every replay."""
 
-    def __init__(self, runtime: RunDriver) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         run = runtime.run
         super().__init__(logging.getLogger("flowapp.workflow"), {"run_id": str(run.id), "workflow": run.workflow})
         self._runtime = runtime
@@ -261,8 +264,15 @@ class _RunLogger(logging.LoggerAdapter[logging.Logger]):
         return not self._runtime.replaying and super().isEnabledFor(level)
 
 
-@lru_cache(maxsize=4096)
 def _plain_step(fn: Callable[..., Any]) -> StepDefinition[..., Any]:
+    """The definition of a function that is no step; remembered for those that live as long as their module."""
+    if inspect.isfunction(fn) and fn.__closure__ is None:
+        return _remembered_step(fn)
+    return define_step(fn)
+
+
+@lru_cache(maxsize=4096)
+def _remembered_step(fn: Callable[..., Any]) -> StepDefinition[..., Any]:
     return define_step(fn)
 
 

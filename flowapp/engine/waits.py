@@ -15,6 +15,7 @@ type Closed = Callable[[UUID, UUID, Sequence[str]], None]
 
 _opened: dict[str, Opened] = {}
 _closed: dict[str, Closed] = {}
+_given_back: dict[str, Opened] = {}
 
 
 def on_opened(kind: str) -> Callable[[Opened], Opened]:
@@ -40,9 +41,25 @@ def on_closed(kind: str) -> Callable[[Closed], Closed]:
     return decorate
 
 
+def on_given_back(kind: str) -> Callable[[Opened], Opened]:
+    """Register what runs, under the run's lock, when the body gave up a wait whose answer had arrived untaken."""
+
+    def decorate(function: Opened) -> Opened:
+        _given_back[kind] = function
+        return function
+
+    return decorate
+
+
 def opened(run: Run, wait: Wait) -> None:
     """Tell the wait's kind that it opened."""
     if function := _opened.get(wait.kind):
+        function(run, wait)
+
+
+def given_back(run: Run, wait: Wait) -> None:
+    """Tell the wait's kind that what arrived for it was not taken."""
+    if function := _given_back.get(wait.kind):
         function(run, wait)
 
 

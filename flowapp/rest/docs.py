@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from flowapp.http.access import PUBLIC, access
@@ -38,7 +40,7 @@ class Field:
     type: str
     shape: str
     required: bool
-    text: str
+    text: SafeString
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,7 @@ class Call:
     id: str
     method: str
     path: str
-    summary: str
-    text: str
+    text: SafeString
     parameters: list[Field]
     body: Field | None
     answers: list[tuple[str, Field | None]]
@@ -61,7 +62,7 @@ def _page(document: dict[str, Any]) -> dict[str, Any]:
         for method, operation in operations.items():
             calls.setdefault(operation["tags"][0], []).append(_call(method, at, operation))
     shapes = [
-        (name, schema.get("description", ""), list(_members(schema)), schema.get("enum", []))
+        (name, _prose(schema.get("description", "")), list(_members(schema)), schema.get("enum", []))
         for name, schema in sorted(document["components"]["schemas"].items())
     ]
     return {"info": document["info"], "calls": calls.items(), "shapes": shapes}
@@ -69,15 +70,14 @@ def _page(document: dict[str, Any]) -> dict[str, Any]:
 
 def _call(method: str, at: str, operation: dict[str, Any]) -> Call:
     parameters = [
-        _field(one["name"], one["schema"], required=one["required"], text=f"in the {one['in']}")
+        _field(one["name"], one["schema"], required=one["required"], text=f"In the {one['in']}.")
         for one in operation.get("parameters", [])
     ]
     return Call(
         id=operation["operationId"],
         method=method.upper(),
         path=at,
-        summary=operation["summary"],
-        text=operation.get("description", ""),
+        text=_prose(f"{operation['summary']} {operation.get('description', '')}"),
         parameters=parameters,
         body=_content(operation.get("requestBody", {})),
         answers=[(str(status), _content(one)) for status, one in operation["responses"].items()],
@@ -96,8 +96,14 @@ def _members(schema: dict[str, Any]) -> Iterator[Field]:
 
 
 def _field(name: str, schema: dict[str, Any], *, required: bool, text: str = "") -> Field:
-    texts = [text, schema.get("description", "")]
-    return Field(name, _type(schema), _shape(schema), required, "; ".join(filter(None, texts)))
+    texts = " ".join(filter(None, [text, schema.get("description")]))
+    return Field(name, _type(schema), _shape(schema), required, _prose(texts))
+
+
+def _prose(text: str) -> SafeString:
+    """Text with `code` in backticks as HTML."""
+    parts = enumerate(text.split("`"))
+    return format_html_join("", "{}", ((format_html("<code>{}</code>", one) if at % 2 else one,) for at, one in parts))
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db import DataError
 from ninja.params import functions
 from pydantic import BaseModel
 
@@ -28,7 +29,7 @@ def reading(cursor: str | None) -> Iterator[None]:
     """Around the read of a page: a cursor that is not one of ours is the client's mistake."""
     try:
         yield
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, DataError):
         if cursor is None:
             raise
         raise invalid([{"loc": ["cursor"], "msg": "not a cursor of this list: send `next` of a page"}]) from None

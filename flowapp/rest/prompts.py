@@ -14,7 +14,7 @@ from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request
 
 from .paging import CURSOR, LIMIT, Page, reading
-from .schemas import Out, Person, Text
+from .schemas import Out, Person, Requester, Text
 
 router = Router(tags=["prompts"])
 
@@ -47,7 +47,7 @@ class Prompt(Out):
         validation_alias="schema", description="JSON Schema of the decision's `data`; null when it takes none."
     )
     assignees: list[str]
-    requester: Person | None
+    requester: Requester
     risk: Risk
     status: PromptStatus
     version: int

@@ -11,16 +11,17 @@ from pydantic import BaseModel, Field
 
 from approvals import queries as approvals
 from flowapp.engine import queries, runs
-from flowapp.engine.queries import RunDetail, RunRow, WaitRow
+from flowapp.engine.queries import RunDetail, RunRow, StepRow, WaitRow
 from flowapp.engine.states import RunStatus
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request
 
 from .paging import CURSOR, LIMIT, Page, reading
-from .schemas import Failure, Name, Out, Person, Text
+from .schemas import Failure, Name, Out, Person, Requester, Text
 
 router = Router(tags=["runs"])
+DECISION = ("outcome", "reasoning", "data", "by", "at", "channel", "timed_out")
 NO_BODY: Any = functions.Body(None)
 
 
@@ -32,7 +33,7 @@ class RunSummary(Out):
     version: int
     status: RunStatus
     error: Failure | None
-    requester: Person | None = Field(description="Who started it.")
+    requester: Requester
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -140,7 +141,7 @@ def list_steps(request: Request, run_id: UUID, cursor: str | None = CURSOR, limi
     """All steps of a run in the order of their outcomes; what has none yet comes at the end."""
     with reading(cursor):
         page = queries.step_page(run_id, cursor=cursor, limit=limit)
-    return StepPage(items=[Step.model_validate(row) for row in page.items], next=page.next)
+    return StepPage(items=[step(row) for row in page.items], next=page.next)
 
 
 @router.post("/executions/{run_id}/signal", response=Run, operation_id="signal_execution")
@@ -193,8 +194,16 @@ def answer(run_id: UUID) -> Run:
 
 def run_document(detail: RunDetail) -> Run:
     """A run with the first of its steps; who may decide its prompts is read here."""
-    steps = [Step.model_validate(row) for row in detail.steps]
-    return Run(**dict(run_state(detail)), steps=steps)
+    return Run(**dict(run_state(detail)), steps=[step(row) for row in detail.steps])
+
+
+def step(row: StepRow) -> Step:
+    """A step; a prompt's output reads as the decision in /v1/prompts does."""
+    shown = Step.model_validate(row)
+    if row.kind == "prompt" and isinstance(row.output, dict) and "outcome" in row.output:
+        decision = row.output | {"by": Person.of(row.output.get("actor"))}
+        shown.output = {name: decision.get(name) for name in DECISION}
+    return shown
 
 
 def run_state(detail: RunDetail) -> RunState:
@@ -216,7 +225,7 @@ def _line(run: RunRow | RunDetail) -> RunSummary:
         version=run.version,
         status=RunStatus(run.status),
         error=Failure.model_validate(run.error) if run.error else None,
-        requester=Person.of(run.requester),
+        requester=run.requester,
         created_at=run.created_at,
         started_at=run.started_at,
         ended_at=run.ended_at,

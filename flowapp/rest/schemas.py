@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from approvals.states import decider
 
@@ -30,6 +30,19 @@ class Person(Out):
         """Who a stored actor is; None for nobody."""
         who = decider(actor)
         return cls.model_validate(who) if who else None
+
+
+def _asker(who: Any) -> Any:
+    """A run started by a workspace's key, or by the system, has no requester."""
+    found = decider(who) if isinstance(who, Mapping) else who
+    return None if found is None or found.kind in ("key", "system") else found
+
+
+Requester = Annotated[
+    Person | None,
+    BeforeValidator(_asker),
+    Field(description="Who asked for it; null when a workspace's key or the system started it."),
+]
 
 
 class Failure(Out):

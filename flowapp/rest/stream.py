@@ -29,7 +29,7 @@ from flowapp.http.requests import Request
 from flowapp.tenancy.scope import current, scoped
 
 from .bodies import as_bytes
-from .runs import RunState, Step, run_document, run_state
+from .runs import RunState, run_document, run_state, step
 
 router = Router(tags=["runs"])
 _BATCH = 200
@@ -170,13 +170,13 @@ class Follower:
         self._place = Place(status=document.status)
         for row in detail.steps:
             self._place = self._place.after(row) if row.seq else self._place
-        self._told = {(step.name, step.occurrence): as_bytes(step) for step in document.steps}
+        self._told = {(one.name, one.occurrence): as_bytes(one) for one in document.steps}
         self._state = as_bytes(RunState(**dict(document)))
         return self._event("run", as_bytes(document))
 
     def _changed(self, rows: list[StepRow]) -> Iterator[bytes]:
         for row in rows:
-            key, content = (row.name, row.occurrence), as_bytes(Step.model_validate(row))
+            key, content = (row.name, row.occurrence), as_bytes(step(row))
             if row.seq:
                 self._place = self._place.after(row)
                 self._told.pop(key, None)

@@ -38,7 +38,7 @@ class LiveSource {
     if (this.inner?.readyState !== EventSource.CLOSED) return;
     this.disconnect();
     setTimeout(() => this.connect(), this.wait * (0.5 + Math.random()));
-    this.wait = Math.min(this.wait * 2, 30_000);
+    this.wait = Math.min(this.wait * 2, 5_000);
   }
 
   onVisibility() {

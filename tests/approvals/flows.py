@@ -1,5 +1,6 @@
 """Workflows that put questions to people, for the tests."""
 
+import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -41,6 +42,17 @@ async def asks(ctx: Context, expense: Expense) -> dict[str, Any]:
         "channel": decision.channel,
         "timed_out": decision.timed_out,
     }
+
+
+@workflow(name="gives-up")
+async def gives_up(ctx: Context) -> str:
+    """Waits for people only as long as it likes."""
+    try:
+        async with asyncio.timeout(3600):
+            await ctx.prompt("review", type="review", assign="role:manager")
+    except TimeoutError:
+        return "gave up"
+    return "decided"
 
 
 @workflow(name="asks-twice")

@@ -118,6 +118,7 @@ def fit(type="review", schema=None, payload=None, require_reason=False, **answer
         ({"outcome": "deny"}, ["reasoning"]),
         ({"require_reason": True}, ["reasoning"]),
         ({"reasoning": "x" * 10_001}, ["reasoning"]),
+        ({"reasoning": "a\0b"}, ["reasoning"]),
         ({"outcome": "maybe", "reasoning": "x" * 10_001}, ["outcome", "reasoning"]),
         ({"data": {"a": 1}}, ["data"]),
         ({"type": "form", "schema": PERSON}, ["data"]),

@@ -6,7 +6,8 @@ import pytest
 
 from approvals.models import Assignment, Decision, Prompt
 from flowapp.audit.models import AuditEntry
-from flowapp.engine import codec
+from flowapp.dispatch.immediate import ImmediateDispatcher
+from flowapp.engine import clock, codec
 from tests import factories
 from tests.approvals import flows
 from tests.approvals.making import EXPENSE, ask, decide, pending
@@ -144,6 +145,37 @@ def test_a_second_decision_by_somebody_else(dispatcher, cast):
         decide(pending(run), cast.bo)
     decide(pending(run), cast.ana)
     assert run.output == "bo@example.com then ana@example.com"
+
+
+def test_every_await_may_drop_the_body(cast):
+    with ImmediateDispatcher(always_suspend=True).installed():
+        run = flows.asks_twice.start(EXPENSE)
+        decide(pending(run), cast.bo)
+        decide(pending(run), cast.ana)
+        assert run.output == "bo@example.com then ana@example.com"
+
+
+def test_a_workflow_that_gives_up_takes_its_prompt_back(dispatcher, cast):
+    run = flows.gives_up.start()
+    prompt = pending(run)
+    clock.shift("61m")
+    dispatcher.sweep()
+    prompt.refresh_from_db()
+    assert (run.output, prompt.status) == ("gave up", "cancelled")
+
+
+def test_somebody_to_ask_is_found_on_retry(dispatcher, cast):
+    from flowapp.engine import runs
+    from flowapp.tenancy.actors import SYSTEM
+
+    flows.OPTIONS.clear()
+    flows.OPTIONS.update(assign="group:board")
+    run = runs.start("asks", EXPENSE, by=SYSTEM)
+    assert run.status == "needs_attention"
+    factories.group("board", cast.ana)
+    run.retry()
+    decide(pending(run), cast.ana)
+    assert run.output["by"] == "ana@example.com"
 
 
 def test_a_cancelled_run_takes_its_prompt_with_it(dispatcher, cast):

@@ -1,6 +1,7 @@
 """A workspace in scope, and a way to tamper as somebody with the database's password would."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -19,10 +20,10 @@ def acme(db: None) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def tamper(db: None) -> Callable[[str, list[object]], None]:
+def tamper(db: None) -> Callable[[str, list[Any]], None]:
     """Runs SQL behind the guards' back."""
 
-    def run(sql: str, values: list[object]) -> None:
+    def run(sql: str, values: list[Any]) -> None:
         guards.lift(connection)
         with connection.cursor() as cursor:
             cursor.execute(sql, values)

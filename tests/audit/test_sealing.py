@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,7 +14,7 @@ from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import scoped
 from tests import factories
 
-Tamper = Callable[[str, list[object]], None]
+Tamper = Callable[[str, list[Any]], None]
 
 
 @pytest.fixture

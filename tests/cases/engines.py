@@ -7,18 +7,21 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from flowapp.dispatch.embedded import EmbeddedDispatcher
 from flowapp.dispatch.immediate import ImmediateDispatcher
-from flowapp.engine import clock, registry, store, sweep
+from flowapp.engine import clock, inline, process, registry, store, sweep
 from flowapp.engine.errors import Fenced
 from flowapp.engine.handle import Run as RunHandle
+from flowapp.engine.lease import Lease
 from flowapp.engine.models import Run, Worker
 from flowapp.engine.registry import WorkflowDefinition, workflow
-from flowapp.engine.store import Outcome, Write
+from flowapp.engine.records import Outcome, Write
 from flowapp.tenancy.ids import uuid7
 
 MODES = ("immediate", "always-suspend", "embedded")
@@ -94,6 +97,16 @@ class Engine:
         if settle:
             self.settle()
 
+    def drain(self, queue: str) -> None:
+        """Execute what lies on another queue, as its own worker would, and let every run come to rest."""
+        while Run.unscoped.filter(status="queued", queue=queue).exists():
+            if self.embedded:
+                with _embedded(queue):
+                    self.settle()
+            else:
+                inline.execute_ready(always_suspend=self.mode == "always-suspend", queues=[queue])
+        self.settle()
+
     def crash_before(self, step: str) -> AbstractContextManager[Crash]:
         """Within this block a worker dies when the step has run and its checkpoint is not committed."""
         return self._crash(step, before=True)
@@ -145,9 +158,10 @@ def dead_worker() -> Worker:
 
 
 @contextmanager
-def _embedded() -> Iterator[EmbeddedDispatcher]:
-    dispatcher = EmbeddedDispatcher(concurrency=16, lease_seconds=AGES)
-    dispatcher.start()
+def _embedded(queue: str = "default") -> Iterator[EmbeddedDispatcher]:
+    dispatcher = EmbeddedDispatcher(concurrency=16, queues=[queue])
+    with mock.patch.object(process, "Lease", partial(Lease, seconds=AGES)):
+        dispatcher.start()
     try:
         yield dispatcher
     finally:

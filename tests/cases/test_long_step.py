@@ -3,7 +3,7 @@
 import pytest
 
 from flowapp import Context, workflow
-from flowapp.engine import clock, store, sweep
+from flowapp.engine import claims, clock, sweep
 from flowapp.engine.lease import Lease
 from flowapp.engine.models import Run
 from flowapp.tenancy.ids import uuid7
@@ -19,10 +19,10 @@ async def body(ctx: Context) -> str:
 def test_its_heartbeat_keeps_the_run():
     body.start()
     lease = Lease("embedded", ["default"], 1, lost=lambda: None, seconds=15)
-    store.claim(lease.worker_id, ["default"], 1)
+    claims.claim(lease.worker_id, ["default"], 1)
     for _ in range(10):
         clock.shift("14s")
         assert lease.renew()
         sweep.sweep()
     assert (Run.objects.get().status, Run.objects.get().fence) == ("running", 1)
-    assert not store.claim(uuid7(), ["default"], 1)
+    assert not claims.claim(uuid7(), ["default"], 1)

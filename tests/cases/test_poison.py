@@ -1,7 +1,7 @@
 """A run that takes its worker down again and again is set aside, and its neighbours are not blamed."""
 
 from flowapp import Context, workflow
-from flowapp.engine import clock, store, sweep
+from flowapp.engine import claims, clock, sweep
 from flowapp.engine.models import Run, Worker
 from tests.cases.engines import dead_worker
 
@@ -18,7 +18,7 @@ async def body(ctx: Context) -> str:
 def die(limit: int = 10) -> list[object]:
     """A worker claims what it may, and dies."""
     worker = dead_worker()
-    claimed = store.claim(worker.id, ["default"], limit)
+    claimed = claims.claim(worker.id, ["default"], limit)
     sweep.recover_expired_runs()
     return [one.run.id for one in claimed]
 
@@ -45,7 +45,7 @@ def test_neighbours_are_not_blamed():
 def die_if(poison: object) -> list[object]:
     """A worker claims what it may, and dies when the poison is among it; otherwise it completes them."""
     worker = dead_worker()
-    claimed = store.claim(worker.id, ["default"], 10)
+    claimed = claims.claim(worker.id, ["default"], 10)
     if poison not in [one.run.id for one in claimed]:
         Run.objects.filter(id__in=[one.run.id for one in claimed]).update(status="completed", worker_id=None)
     sweep.recover_expired_runs()

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from flowapp import Context, workflow
-from flowapp.engine import clock, codec, store, sweep
+from flowapp.engine import claims, clock, codec, store, sweep
 from flowapp.engine.errors import Fenced
 from flowapp.engine.lease import Lease
 from flowapp.engine.models import Checkpoint, Run, Wait, Worker
 from flowapp.engine.states import RunStatus, StepStatus
-from flowapp.engine.store import CheckpointRow, Claimed, End, OpenWait, Write
+from flowapp.engine.records import CheckpointRow, Claimed, End, OpenWait, Write
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -28,10 +28,10 @@ def taken_over() -> tuple[Claimed, Claimed, Lease]:
     """A run as its first owner still sees it, as its second does, and the first's lease."""
     body.start()
     old = lease()
-    (first,) = store.claim(old.worker_id, ["default"], 1)
+    (first,) = claims.claim(old.worker_id, ["default"], 1)
     clock.shift("16s")
     sweep.sweep()
-    (second,) = store.claim(lease().worker_id, ["default"], 1)
+    (second,) = claims.claim(lease().worker_id, ["default"], 1)
     return first, second, old
 
 

@@ -9,7 +9,6 @@ import pytest
 from flowapp.audit.models import AuditEntry
 from flowapp.demo import people, workspace
 from flowapp.demo.workspace import Opened
-from flowapp.dispatch.immediate import ImmediateDispatcher
 from flowapp.engine import queries as engine
 from flowapp.tenancy import actions, queries
 from flowapp.tenancy.actors import SYSTEM
@@ -17,7 +16,7 @@ from flowapp.tenancy.errors import UnfitKey
 from flowapp.tenancy.models import ApiKey, Workspace
 from flowapp.tenancy.scope import scoped
 
-PRESET = "ffk_preset_by_a_script_0001"
+PRESET = "ffk_prest_by_a_script_0001"
 
 pytestmark = pytest.mark.usefixtures("dispatcher")
 
@@ -124,7 +123,7 @@ def test_a_preset_key_is_the_workspaces(home: Path) -> None:
 def test_a_preset_key_that_was_revoked_is_refused(home: Path) -> None:
     load(home, PRESET)
     with scoped(acme().pk):
-        actions.revoke_api_key(key=ApiKey.objects.get(prefix__startswith="ffk_prese"), by=SYSTEM)
+        actions.revoke_api_key(key=ApiKey.objects.get(prefix__startswith="ffk_pres"), by=SYSTEM)
     with pytest.raises(UnfitKey, match="set another one"):
         load(home, PRESET)
 

@@ -20,7 +20,7 @@ from tests import factories
 from tests.e2e.looks import every_look, narrow
 
 pytestmark = pytest.mark.own_servers
-PASSWORD = "a-long-enough-password"  # noqa: S105
+PASSWORD = "a-long-enough-password"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from flowapp import environment
+from flowapp.variables import VARIABLES
 from tests.house.test_repository import tracked
 
 ROOT = Path(__file__).parents[2]
@@ -27,12 +27,12 @@ def named_in_the_tree() -> frozenset[str]:
 def settings_of_django() -> set[str]:
     """Names in settings.py that no variable sets."""
     names = set(re.findall(r"^(FLOWAPP_[A-Z_]+) =", (ROOT / "flowapp/settings.py").read_text(), flags=re.MULTILINE))
-    return names - {variable.name for variable in environment.VARIABLES}
+    return names - {variable.name for variable in VARIABLES}
 
 
 def test_the_page_is_the_table() -> None:
     rows = re.findall(r"^\| `(FLOWAPP_[A-Z_]+)` \| (.+?) \| (.+?) \|$", PAGE.read_text(), flags=re.MULTILINE)
-    table = {variable.name: (variable.default, variable.meaning) for variable in environment.VARIABLES}
+    table = {variable.name: (variable.default, variable.meaning) for variable in VARIABLES}
     documented = {name: (default, meaning) for name, default, meaning in rows if not FOR_DEVELOPERS.match(name)}
     assert documented == table
 
@@ -47,4 +47,4 @@ def test_every_variable_of_the_table_is_used() -> None:
     read = set(re.findall(r'_get\("(FLOWAPP_[A-Z_]+)"', (ROOT / "flowapp/environment.py").read_text()))
     for path in (ROOT / "flowapp/cli").rglob("*.py"):
         read |= set(re.findall(r'"(FLOWAPP_[A-Z_]+)"', path.read_text()))
-    assert [variable.name for variable in environment.VARIABLES if variable.name not in read] == []
+    assert [variable.name for variable in VARIABLES if variable.name not in read] == []

@@ -13,6 +13,7 @@ from django.test import Client
 from flowapp.audit.origin import Origin, coming_from
 from flowapp.http.accounts import MFAAdapter, confirm_address
 from flowapp.http.logs import Formatter
+from flowapp.tenancy.models import User
 from tests import factories
 from tests.factories import Cast
 
@@ -82,7 +83,7 @@ def test_nobody_signs_up_by_themselves(db: None) -> None:
     form = {"email": "eve@example.com", "password1": factories.PASSWORD, "password2": factories.PASSWORD}
     answer = Client().post("/accounts/signup/", form)
     assert [template.name for template in answer.templates][:1] == ["account/signup_closed.html"]
-    assert not factories.User.objects.exists()
+    assert not User.objects.exists()
 
 
 def test_guessing_passwords_is_slowed_down(cast: Cast) -> None:

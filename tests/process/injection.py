@@ -19,11 +19,12 @@ from unittest import mock
 from django.db import transaction
 
 from flowapp.cli.dev.watch import Watcher
-from flowapp.engine import process, runs, store, sweep
+from flowapp.engine import claims, process, runs, store, sweep
 from flowapp.engine.calls import Call
 from flowapp.engine.executor import Executor
 from flowapp.engine.lease import Lease
 from flowapp.engine.models import Run
+from flowapp.engine.records import Claimed, Outcome, Write
 from flowapp.engine.registry import current_attempt
 from flowapp.engine.states import RunStatus
 from tests.process import ledger
@@ -47,25 +48,25 @@ def reach(point: str, subject: str = "") -> None:
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _around_claim(claim: Callable[..., list[store.Claimed]], *given: Any) -> list[store.Claimed]:
+def _around_claim(claim: Callable[..., list[Claimed]], *given: Any, **named: Any) -> list[Claimed]:
     if _armed.exists() and Run.unscoped.filter(status=RunStatus.QUEUED).exists():
         reach("before claim")
-    claimed = claim(*given)
+    claimed = claim(*given, **named)
     if claimed:
         reach("after claim")
     return claimed
 
 
 def _around_apply(
-    apply: Callable[[Sequence[store.Write]], list[store.Outcome]], batch: Sequence[store.Write]
-) -> list[store.Outcome]:
+    apply: Callable[[Sequence[Write]], list[Outcome]], batch: Sequence[Write]
+) -> list[Outcome]:
     _pass("before", batch)
     outcomes = apply(batch)
     _pass("after", batch)
     return outcomes
 
 
-def _pass(when: str, batch: Sequence[store.Write]) -> None:
+def _pass(when: str, batch: Sequence[Write]) -> None:
     for write in batch:
         for row in write.checkpoints:
             reach(f"{when} checkpoint", row.name)
@@ -97,7 +98,7 @@ def install() -> None:
     """Put everything in place."""
     _replace(process, "Lease", partial(Lease, seconds=LEASE_SECONDS))
     _replace(sweep, "INTERVAL", SWEEP_SECONDS)
-    _replace(store, "claim", partial(_around_claim, store.claim))
+    _replace(claims, "claim", partial(_around_claim, claims.claim))
     _replace(store, "apply", partial(_around_apply, store.apply))
     invoke = Executor._invoke
     _replace(Executor, "_invoke", lambda executor, call: _around_step(invoke, executor, call))

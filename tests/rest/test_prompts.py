@@ -29,7 +29,7 @@ def test_a_prompt_shows_what_is_decided_on(key):
         "outcomes": ["approve", "deny"],
         "form": None,
         "assignees": ["role:manager", "user:dev@example.com"],
-        "requester": {"kind": "key", "name": "a key", "email": ""},
+        "requester": None,
         "risk": "low",
         "status": "pending",
         "version": 1,
@@ -43,6 +43,8 @@ def test_a_decision_ends_the_prompt_and_the_run_goes_on(key, bo):
     answer = bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve", "reasoning": "fine"})
     decided = answer.json()
     assert (answer.status_code, decided["id"], decided["status"]) == (200, prompt["id"], "decided")
+    found = key.get(f"/runs/{run}").json()
+    assert found["steps"][0]["output"] == decided["decision"]
     at = decided["decision"].pop("at")
     assert decided["decision"] == {
         "outcome": "approve",
@@ -54,7 +56,6 @@ def test_a_decision_ends_the_prompt_and_the_run_goes_on(key, bo):
     }
     assert prompt["created_at"] <= at
     assert at.endswith("Z")
-    found = key.get(f"/runs/{run}").json()
     assert (found["status"], found["output"]) == ("completed", "approve by bo@example.com: fine")
 
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 from uuid import UUID
 
 from approvals.actions import closing, deciding
-from flowapp.engine import clock, lease, postgresql, process, store, sweep
+from flowapp.engine import arrivals, clock, lease, postgresql, process, sweep
 from flowapp.engine.lease import Lease
 from flowapp.engine.models import Run
-
-LEASE_SECONDS = 2.0
-SWEEP_SECONDS = 0.3
-CONTROLS = ("fence", "sweeper", "claim", "decision")
+from flowapp.engine.records import Write
+from tests.torture.terms import LEASE_SECONDS, SWEEP_SECONDS
 
 
 def install(*, clock_offset: float = 0.0, without: str = "") -> None:
@@ -27,8 +26,7 @@ def install(*, clock_offset: float = 0.0, without: str = "") -> None:
     _replace(process, "Lease", partial(Lease, seconds=LEASE_SECONDS))
     _replace(sweep, "INTERVAL", SWEEP_SECONDS)
     if clock_offset:
-        real = time.time
-        _replace(clock.time, "time", lambda: real() + clock_offset)
+        _replace(clock, "time", SimpleNamespace(time=lambda: time.time() + clock_offset, monotonic=time.monotonic))
         clock._clock.anchor_wall += clock_offset
     if without:
         _WITHOUT[without]()
@@ -36,20 +34,18 @@ def install(*, clock_offset: float = 0.0, without: str = "") -> None:
 
 def _without_fence() -> None:
     """Every write counts, whoever owns the run by now; only its stamp still tells."""
-    for name, compared in (("_INSERT_IF_OWNED", "AND run.fence = held.fence"), ("_INSERT_ONE_IF_OWNED", "fence = %b")):
-        replacement = "fence >= %b - 1000000 + 0 * fence" if "%b" in compared else ""
-        _replace(postgresql, name, _changed(getattr(postgresql, name), compared, replacement))
+    changed = _changed(postgresql._INSERT_IF_OWNED, "AND run.fence = COALESCE(held.fence, run.fence)", "")
+    _replace(postgresql, "_INSERT_IF_OWNED", changed)
     # One checkpoint alone is stamped with the run's own fence there: have it go the long way, which stamps the write's.
     _replace(postgresql, "_insert_one", _insert_the_long_way)
-    real = store.lock
-    _replace(store, "lock", partial(_lock_without_fence, real))
+    _replace(arrivals, "lock", partial(_lock_without_fence, arrivals.lock))
 
 
-def _insert_the_long_way(write: store.Write) -> set[UUID]:
+def _insert_the_long_way(write: Write) -> set[postgresql.Held]:
     with postgresql._cursor() as cursor:
         arrays = postgresql._arrays([write])
         cursor.execute(postgresql._INSERT_IF_OWNED, [[write.run_id], [write.fence], *arrays])
-        return {row[0] for row in cursor.fetchall()}
+        return set(cursor.fetchall())
 
 
 class _AnyFence(int):

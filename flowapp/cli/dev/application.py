@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowapp.cli import project
 from flowapp.cli.errors import CommandFailed
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ def start() -> Application:
     from flowapp.tenancy.errors import TenancyError
 
     django.setup()
+    project.reach_database()
     try:
         kept = _migrate()
         worker, demo = _open(kept)
     except TenancyError as error:
         raise CommandFailed(str(error)) from None
     except OperationalError as error:
-        cause = str(error).strip().partition("\n")[0]
-        raise CommandFailed(f"the database does not answer: {cause}") from None
+        raise CommandFailed(f"the database does not answer: {project.first_line(error)}") from None
     finally:
         connection.close()
     from flowapp.asgi import application
@@ -71,18 +72,16 @@ def _open(kept: Kept) -> tuple[EmbeddedDispatcher | None, Opened]:
     from flowapp.demo import workspace
     from flowapp.dispatch.embedded import EmbeddedDispatcher
 
+    worker = EmbeddedDispatcher(queues=settings.FLOWAPP_QUEUES)
     on_celery = bool(settings.FLOWAPP_BROKER_URL)
-    # With Celery, no worker may be up yet: the demo's story is executed here, once, and nothing else.
-    worker = EmbeddedDispatcher(queues=settings.FLOWAPP_QUEUES) if not on_celery or workspace.is_missing() else None
-    if worker is not None:
+    # No Celery worker may be up yet, so the demo's story is executed here, once, and nothing after it.
+    if not on_celery or workspace.is_missing():
         worker.start()
     try:
         demo = workspace.load(settings.FLOWAPP_HOME, kept, settings.FLOWAPP_DEV_API_KEY)
     except BaseException:
-        if worker is not None:
-            worker.stop()
-        raise
-    if worker is not None and on_celery:
         worker.stop()
-        worker = None
-    return worker, demo
+        raise
+    if on_celery:
+        worker.stop()
+    return None if on_celery else worker, demo

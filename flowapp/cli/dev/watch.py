@@ -18,7 +18,7 @@ class Watcher:
 
     def __init__(self, project: Path, *, on_change: Callable[[], None], on_template: Callable[[], None]) -> None:
         self.changed: Path | None = None
-        self._roots = roots(project)
+        self._project = project.resolve()
         self._on_change, self._on_template = on_change, on_template
         self._happened = threading.Event()
         # While this process has not read all its code, any Python file may be the one that mends it.
@@ -26,7 +26,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to watch: whole folders of code, and what stands directly in the project."""
-        for paths, recursive in (([f for root in self._roots for f in folders(root)], True), (self._roots, False)):
+        for paths, recursive in ((folders(self._project), True), ([self._project], False)):
             if paths:
                 thread = threading.Thread(target=self._run, args=(paths, recursive), name="flowapp-watch", daemon=True)
                 thread.start()
@@ -55,15 +55,9 @@ class Watcher:
         return path in _imported() or (change == Change.added and _would_be_imported(path))
 
 
-def roots(project: Path) -> list[Path]:
-    """The project's folder, and Flowapp's own where that is a clone."""
-    clone = Path(__file__).resolve().parents[3]
-    return sorted({project.resolve(), *([clone] if (clone / "pyproject.toml").is_file() else [])})
-
-
-def folders(root: Path) -> list[Path]:
-    """The folders under a root that may hold code."""
-    return [path for path in sorted(root.iterdir()) if _holds_code(path)]
+def folders(project: Path) -> list[Path]:
+    """The folders of a project that may hold code."""
+    return [path for path in sorted(project.iterdir()) if _holds_code(path)]
 
 
 def _holds_code(path: Path) -> bool:
