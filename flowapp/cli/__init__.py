@@ -22,7 +22,7 @@ class _Parser(ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code: 0 done, 1 failed, 2 wrong usage."""
-    arguments = _parser().parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     command: Callable[..., int] = arguments.command
     try:
         code = command(arguments)
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> ArgumentParser:
+def build_parser() -> ArgumentParser:
     parser = _Parser(prog="flowapp", description="Durable workflows with people in the loop.", allow_abbrev=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in _COMMANDS:

@@ -42,7 +42,7 @@ def work(arguments: Namespace) -> int:
         )
     _await_tables()
     if settings.FLOWAPP_BROKER_URL:
-        return _celery(settings.FLOWAPP_QUEUES, settings.FLOWAPP_CONCURRENCY)
+        _celery(settings.FLOWAPP_QUEUES, settings.FLOWAPP_CONCURRENCY)
     _embedded(settings.FLOWAPP_QUEUES, settings.FLOWAPP_CONCURRENCY)
 
 
@@ -91,15 +91,14 @@ def _what_is_missing() -> str:
     return ""
 
 
-def _celery(queues: list[str], concurrency: int) -> int:
+def _celery(queues: list[str], concurrency: int) -> NoReturn:
     """Become Celery's worker, as `celery -A flowapp worker` is one, without setting everything up a second time."""
     from flowapp.celery import app
 
     note(_ready("Celery", queues, concurrency))
     options = {"pool": "threads", "concurrency": str(concurrency), "queues": ",".join(queues), "loglevel": "WARNING"}
     flags = [f"--{name}={value}" for name, value in options.items()]
-    app.worker_main(["--quiet", "worker", *flags, "--without-gossip", "--without-mingle"])
-    return 0
+    sys.exit(app.worker_main(["--quiet", "worker", *flags, "--without-gossip", "--without-mingle"]))
 
 
 def _embedded(queues: list[str], concurrency: int) -> NoReturn:

@@ -136,6 +136,8 @@ class RunDriver:
                 return self._finish(main)
             if not self._feed(main):
                 break
+        if self._attention is not None and not self.over:  # a step or wait that could not begin
+            self._stop_for_attention(self._attention)
         if not self.over:
             self._settle()
 

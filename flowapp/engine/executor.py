@@ -175,7 +175,7 @@ class Executor:
         rows: Sequence[Model] | BaseException
         try:
             with scoped(run.workspace_id):
-                rows = await self.run_sync(partial(in_context(), call.prepare, ticket))
+                rows = await self.until_answered(partial(in_context(), call.prepare, ticket))
         except Exception as error:
             rows = error
         self.loop.call_soon(driver.prepared, call, rows)

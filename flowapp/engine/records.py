@@ -1,4 +1,4 @@
-"""What passes between a run's driver and the store: plain frozen values, no behaviour."""
+"""What passes between a run's driver and the store: plain values that nobody changes, no behaviour."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RAN_OUT = b""  # the outcome of a wait whose deadline passed
 type Key = tuple[str, int]  # step name, occurrence
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)  # not frozen: a step makes one, and frozen ones cost five times as much to make
 class CheckpointRow:
     """The outcome of a step or wait, ready to be stored."""
 
@@ -129,7 +129,7 @@ type Outcome = Written | Exception
 DONE = Written()
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)  # not frozen: a long history has thousands
 class Recorded:
     """A stored checkpoint as replay needs it; a large output is read later."""
 

@@ -72,10 +72,10 @@ def recover_runs_of(worker_ids: Sequence[UUID]) -> int:
 
 def _recover(run: Run) -> None:
     progressed = Checkpoint.unscoped.filter(run_id=run.id, fence=run.fence).exists()
-    claims = 1 if progressed else run.claims
+    unclean = 1 if progressed else run.claims
     row = Run.unscoped.filter(pk=run.pk)
-    if claims >= POISON_CLAIMS:
-        message = f"the run took its worker down {claims} times in a row without progress; look at its last step"
+    if unclean >= POISON_CLAIMS:
+        message = f"the run took its worker down {unclean} times in a row without progress; look at its last step"
         row.update(
             status=RunStatus.NEEDS_ATTENTION,
             fence=F("fence") + 1,
@@ -88,7 +88,7 @@ def _recover(run: Run) -> None:
             status=RunStatus.QUEUED,
             fence=F("fence") + 1,
             worker_id=None,
-            claims=claims,
+            claims=unclean,
             rank=claims.EXPIRED_RANK,
             updated_at=clock.now(),
         )
@@ -147,7 +147,7 @@ def release_unheld_runs(worker_id: UUID, held: set[UUID]) -> None:
     for run in mine.exclude(id__in=held).only("id", "queue", "workspace_id"):
         # Only as it was found: a run that this worker ends or suspends at this very moment is left alone.
         same = mine.filter(id=run.id)
-        if same.update(status=RunStatus.QUEUED, worker_id=None, fence=F("fence") + 1, rank=store.EXPIRED_RANK):
+        if same.update(status=RunStatus.QUEUED, worker_id=None, fence=F("fence") + 1, rank=claims.EXPIRED_RANK):
             signals.ring(run.queue)
             signals.tell(run.workspace_id, "run", str(run.id))
 

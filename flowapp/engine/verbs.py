@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import builtins
 import logging
 from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -104,18 +105,28 @@ class EngineVerbs:
         at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return self._runtime.wait("sleep", "sleep", identity=None, due_at=at, decode=lambda _: None)
 
+    @overload
     def wait_for_signal[T](
-        self, name: str, *, type: type[T] | Any = Any, timeout: Duration | None = None, default: T | Any = _MISSING
-    ) -> Future[T]:
+        self, name: str, *, type: builtins.type[T], timeout: Duration | None = None
+    ) -> Future[T]: ...
+    @overload
+    def wait_for_signal[T, D](
+        self, name: str, *, type: builtins.type[T], timeout: Duration, default: D
+    ) -> Future[T | D]: ...
+    @overload
+    def wait_for_signal(self, name: str, *, timeout: Duration | None = None, default: Any = ...) -> Future[Any]: ...
+
+    def wait_for_signal(
+        self, name: str, *, type: Any = Any, timeout: Duration | None = None, default: Any = _MISSING
+    ) -> Future[Any]:
         """The next signal of this name, as `type`. Signals sent before are buffered and taken in order.
 
         Raises WaitTimeout when the timeout passes and no default was given.
         """
 
-        def decode(outcome: bytes | None) -> T:
+        def decode(outcome: bytes | None) -> Any:
             if outcome is not None:
-                value: T = codec.decode(outcome, type)
-                return value
+                return codec.decode(outcome, type)
             if default is not _MISSING:
                 return default
             raise WaitTimeout(f"no signal {name!r} arrived within {timeout}")

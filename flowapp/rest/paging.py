@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DataError
 from ninja.params import functions
 from pydantic import BaseModel
 
@@ -29,7 +28,7 @@ def reading(cursor: str | None) -> Iterator[None]:
     """Around the read of a page: a cursor that is not one of ours is the client's mistake."""
     try:
         yield
-    except (ValueError, OverflowError, DataError):
+    except (ValueError, OverflowError):
         if cursor is None:
             raise
         raise invalid([{"loc": ["cursor"], "msg": "not a cursor of this list: send `next` of a page"}]) from None

@@ -57,9 +57,7 @@ def _around_claim(claim: Callable[..., list[Claimed]], *given: Any, **named: Any
     return claimed
 
 
-def _around_apply(
-    apply: Callable[[Sequence[Write]], list[Outcome]], batch: Sequence[Write]
-) -> list[Outcome]:
+def _around_apply(apply: Callable[[Sequence[Write]], list[Outcome]], batch: Sequence[Write]) -> list[Outcome]:
     _pass("before", batch)
     outcomes = apply(batch)
     _pass("after", batch)

@@ -14,7 +14,7 @@ from unittest import mock
 from uuid import UUID
 
 from approvals.actions import closing, deciding
-from flowapp.engine import arrivals, clock, lease, postgresql, process, sweep
+from flowapp.engine import arrivals, clock, lease, postgresql, process, runs, sweep
 from flowapp.engine.lease import Lease
 from flowapp.engine.models import Run
 from flowapp.engine.records import Write
@@ -27,7 +27,7 @@ def install(*, clock_offset: float = 0.0, without: str = "") -> None:
     _replace(sweep, "INTERVAL", SWEEP_SECONDS)
     if clock_offset:
         _replace(clock, "time", SimpleNamespace(time=lambda: time.time() + clock_offset, monotonic=time.monotonic))
-        clock._clock.anchor_wall += clock_offset
+        clock._clock.offset += clock_offset
     if without:
         _WITHOUT[without]()
 
@@ -88,7 +88,7 @@ def _without_decision_check() -> None:
     _replace(deciding, "close", close)
     _replace(closing, "close", close)
     _replace(deciding, "_standing", lambda *_, **__: None)
-    _replace(deciding.runs, "resolve_wait", partial(_resolved_anyway, deciding.runs.resolve_wait))
+    _replace(runs, "resolve_wait", partial(_resolved_anyway, runs.resolve_wait))
 
 
 def _resolved_anyway(resolve: Callable[..., bool], *given: Any) -> bool:

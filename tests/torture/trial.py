@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FAULTS_A_SECOND = 1.25
 REST_SECONDS = 45.0
+ATTENTION = "needs_attention"
 # What a trial of five minutes must have done to mean anything; shorter ones in proportion.
 FULL_SECONDS, KILLS, ZOMBIES, ANSWERED = 300.0, 200, 30, 0.95
 
@@ -40,6 +41,7 @@ class Verdict:
     runs: Counter[str]
     calls: int
     errors: int
+    retried: int
     weak: list[str] = field(default_factory=list)
 
     @property
@@ -59,6 +61,7 @@ class Verdict:
             f"torture: seed {self.seed}, {self.seconds:.0f} s" + (f", without the {self.without}" * bool(self.without)),
             "  faults: " + ", ".join(f"{what} {count}" for what, count in self.faults.items()),
             f"  runs: {', '.join(f'{status} {count}' for status, count in sorted(self.runs.items()))}",
+            f"  quarantined though innocent, and let go by a person: {self.retried}",
             f"  calls: {self.calls}, {self.errors} without an answer",
             f"  effects: {figures.effects}, {figures.repeated} of them more than once",
             f"  kills inside a step: {figures.kills_inside_a_step}; zombies awake: {figures.zombies_awake}",
@@ -172,7 +175,8 @@ def _rest(load: Load, patience: float) -> None:
     load.finish(patience)
     while time.monotonic() < end:
         try:
-            if not Run.unscoped.filter(ended_at__isnull=True).exclude(status="needs_attention").exists():
+            innocent = load.retry_the_innocent()
+            if not innocent and not Run.unscoped.filter(ended_at__isnull=True).exclude(status=ATTENTION).exists():
                 return
         except Error:
             connection.close()
@@ -194,12 +198,13 @@ def _judge(installation: Cluster, load: Load, faults: dict[str, int], seconds: f
         seed=load.seed,
         without=installation.without,
         seconds=seconds,
-        findings=oracles.judge(evidence),
+        findings=oracles.judge(evidence) | {"refused calls": load.refusals},
         figures=figures.measure(told, installation.harms),
         faults=faults,
         runs=Counter(Run.unscoped.values_list("status", flat=True)),
         calls=load.calls,
         errors=load.errors,
+        retried=load.retried,
     )
     verdict.weak = _weaknesses(verdict)
     return verdict

@@ -45,7 +45,7 @@ def _effect(what: Any) -> None:
 
 
 def _moment() -> float:
-    return random.uniform(0.01, 0.25)
+    return random.uniform(0.03, 0.6)
 
 
 @step

@@ -37,8 +37,8 @@ def write(home: Path, base_url: str, demo: Opened) -> None:
     new.replace(home / _FILE)
 
 
-def show(base_url: str, demo: Opened) -> None:
-    """Print what dev.json holds."""
+def show(base_url: str, demo: Opened, *, on_celery: bool) -> None:
+    """Print what dev.json holds, and what else is needed."""
     print(f"\nFlowapp is ready at {base_url}   (Ctrl+C stops it)\n")
     print(f"workspace  {demo.workspace}\nAPI key    {demo.api_key}\n")
     rows: list[Sequence[str]] = [
@@ -46,4 +46,8 @@ def show(base_url: str, demo: Opened) -> None:
         for user in demo.users
     ]
     print_table(("SIGN IN AS", "PASSWORD", "ROLE", "GROUPS", "API KEY"), rows)
+    if on_celery:
+        print(
+            "\nRuns execute on Celery workers: start `flowapp worker` in another terminal, with the same environment."
+        )
     print(flush=True)

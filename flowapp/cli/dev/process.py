@@ -82,7 +82,7 @@ class _Dev:
         if self.shown:
             note(f"ready again at {self._base_url}")
         else:
-            card.show(self._base_url, self._app.demo)
+            card.show(self._base_url, self._app.demo, on_celery=self._app.worker is None)
             self.shown = True
 
 

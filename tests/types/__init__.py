@@ -1,0 +1,1 @@
+"""What mypy must accept and reject in people's workflows; `make check` is the test."""
