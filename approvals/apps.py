@@ -34,6 +34,7 @@ def _register_problems() -> None:
     answers(states.StaleVersion, stale)
     answers(states.Expired, lambda error: Problem("expired", str(error)))
     answers(states.PromptCancelled, lambda error: Problem("expired", str(error)))
+    answers(states.NotNow, lambda error: Problem("illegal-state", str(error)))
     answers(states.NotEligible, lambda error: Problem("not-eligible", str(error)))
     answers(states.StepUpRequired, lambda error: Problem("step-up-required", str(error)))
     answers(

@@ -52,12 +52,17 @@ class Prompt(OfWorkspace):
 
     status = models.CharField(max_length=20, default=PromptStatus.PENDING.value)
     version = models.PositiveIntegerField(default=1)
-    level = models.PositiveSmallIntegerField(default=0, help_text="How often it escalated.")
+    stage = models.PositiveSmallIntegerField(default=1, help_text="Which of its stages is asked now, from 1.")
+    stages = models.PositiveSmallIntegerField(default=1)
+    level = models.PositiveSmallIntegerField(default=0, help_text="How often its stage escalated.")
+    claimed_by = models.JSONField(null=True, help_text="Who is looking at it, until `claimed_until`.")
+    claimed_until = models.DateTimeField(null=True)
     pooled = models.BooleanField(default=False, help_text="Put to groups and roles only: nobody in particular has it.")
     queue_key = models.CharField(max_length=100, help_text="Its place in the inbox; see policies/ordering.py.")
 
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    opened_at = models.DateTimeField(help_text="When its current stage was opened.")
     asked_at = models.DateTimeField(help_text="When its current level was asked.")
     due_at = models.DateTimeField(null=True, help_text="When something happens by itself: escalation or expiry.")
     closed_at = models.DateTimeField(null=True)
@@ -81,6 +86,7 @@ class Prompt(OfWorkspace):
             models.Index(F("run_id"), name="prompt_of_run"),
             models.Index(F("workspace"), F("status"), F("created_at").desc(), F("id").desc(), name="prompt_by_status"),
             models.Index(F("workspace"), F("created_at").desc(), F("id").desc(), name="prompt_newest"),
+            models.Index(F("workspace"), F("updated_at"), name="prompt_changed"),
             models.Index(F("workspace"), F("queue_key"), condition=PENDING & Q(pooled=True), name="prompt_pool"),
             models.Index(
                 F("workspace"),
@@ -114,13 +120,14 @@ class Assignment(OfWorkspace):
     kind = models.CharField(max_length=10)
     value = models.CharField(max_length=254, help_text="As written: an e-mail address, or a name.")
     target = models.CharField(max_length=254, help_text="As matched: user:ID, group:ID, role:NAME or agent:NAME.")
+    stage = models.PositiveSmallIntegerField(default=1, help_text="The stage it belongs to.")
     level = models.PositiveSmallIntegerField(default=0, help_text="The escalation that added it.")
-    active = models.BooleanField(default=True)
+    active = models.BooleanField(default=True, help_text="They may decide now: the prompt is open, and at this stage.")
     queue_key = models.CharField(max_length=100)
     closed_at = models.DateTimeField(null=True)
 
     class Meta(OfWorkspace.Meta):
-        constraints = (models.UniqueConstraint(fields=["prompt", "target"], name="assignment_once"),)
+        constraints = (models.UniqueConstraint(fields=["prompt", "stage", "target"], name="assignment_once"),)
         indexes = (
             models.Index(
                 F("workspace"), F("target"), F("queue_key"), F("prompt"), condition=Q(active=True), name="assigned_open"
@@ -140,7 +147,10 @@ class Assignment(OfWorkspace):
 
 
 class Decision(OfWorkspace):
-    """How one prompt was answered: by whom, why, through which channel, on exactly which question."""
+    """An answer to a prompt: by whom, why, through which channel, on exactly which question.
+
+    The final one ended the prompt; the others are votes towards a quorum, or ended a stage before the last.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="decisions")
@@ -154,11 +164,14 @@ class Decision(OfWorkspace):
     channel = models.CharField(max_length=20)
     timed_out = models.BooleanField(default=False)
     final = models.BooleanField(default=True, help_text="It ended the prompt; a vote towards a quorum does not.")
+    stage = models.PositiveSmallIntegerField(default=1)
+    version = models.PositiveIntegerField(default=1, help_text="The prompt's version that was answered.")
     payload_digest = models.CharField(max_length=64)
 
     class Meta(OfWorkspace.Meta):
         constraints = (
             models.UniqueConstraint(fields=["prompt"], condition=Q(final=True), name="decision_one_final"),
+            models.UniqueConstraint(fields=["prompt", "stage", "member"], name="decision_once_a_member"),
             models.CheckConstraint(condition=Q(timed_out=True) | Q(actor__isnull=False), name="decision_has_actor"),
         )
 
@@ -174,6 +187,18 @@ class Decision(OfWorkspace):
     def by(self) -> states.Decider | None:
         """Who decided; None when a timeout did."""
         return states.decider(self.actor)
+
+    def vote(self) -> states.Vote[Any]:
+        """The answer as one of several: with the stage it was given in."""
+        return states.Vote(
+            outcome=self.outcome,
+            reasoning=self.reasoning,
+            data=self.data,
+            by=self.by,
+            at=self.at,
+            channel=self.channel,
+            stage=self.stage,
+        )
 
     def result(self) -> states.Decision[Any]:
         """The decision as a value: what callers and the losers of a race are told."""

@@ -117,6 +117,13 @@ class Decision[T]:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Vote[T](Decision[T]):
+    """One answer of several that a prompt wants, and the stage it was given in."""
+
+    stage: int = 1
+
+
 class PromptExpired(FlowappError):
     """Nobody decided the prompt in time, and its workflow names no outcome for that."""
 
@@ -163,6 +170,10 @@ class NotEligible(Refused):
 
 class StepUpRequired(Refused):
     """A high-risk decision needs a person with a second factor: decide it in the browser, not with an API key."""
+
+
+class NotNow(Refused):
+    """This is not possible as the prompt stands; read it again."""
 
 
 class InvalidDecision(Refused):

@@ -1,4 +1,4 @@
-"""Absurd: async tasks with async steps; a queue is filled, then several workers of one process drain it."""
+"""Absurd: async tasks with async steps; a queue is filled, then workers of this process drain it, or both at once."""
 
 import asyncio
 import contextlib
@@ -23,14 +23,18 @@ async def side(options: dict[str, Any]) -> AsyncIterator[Answer]:
     ends: asyncio.Queue[None] = asyncio.Queue()
     workers = [_worker(options["url"], queue, ends) for _ in range(options["workers"])]
     watch = await psycopg.AsyncConnection.connect(options["url"], autocommit=True)
+    client = _worker(options["url"], queue, ends)
 
     async def answer(asked: dict[str, Any]) -> dict[str, Any]:
-        for _ in range(asked["runs"]):
-            await workers[0].spawn("flow", {"steps": options["steps"]})
+        runs = asked.get("fill") or asked.get("runs") or 0
+        if "fill" in asked:
+            await _fill(client, runs, options["steps"])
+            return {}
         began = time.monotonic()
         each = options["at_once"] // len(workers)
         working = [asyncio.create_task(worker.start_worker(concurrency=each)) for worker in workers]
-        for _ in range(asked["runs"]):
+        await _fill(client, runs, options["steps"])
+        for _ in range(asked.get("drain") or runs):
             await ends.get()
         await _all_committed(watch, queue)
         ended = time.monotonic()
@@ -41,8 +45,13 @@ async def side(options: dict[str, Any]) -> AsyncIterator[Answer]:
 
     yield answer
     await watch.close()
-    for worker in workers:
+    for worker in [*workers, client]:
         await worker.close()
+
+
+async def _fill(client: AsyncAbsurd, runs: int, steps: int) -> None:
+    for _ in range(runs):
+        await client.spawn("flow", {"steps": steps})
 
 
 async def _install(url: str, queue: str) -> None:

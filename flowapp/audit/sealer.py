@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from flowapp.tenancy.scope import scoped
@@ -18,6 +18,10 @@ _CONTENT = (
     *("id", "workspace_id", "at", "actor_kind", "actor_id", "actor_label", "member_id", "key_id", "on_behalf_of"),
     *("verb", "target", "before", "after", "reason", "channel", "request_id"),
 )
+_FILL_IN = """
+    UPDATE audit_auditentry entry SET seq = link.seq, prev_hash = link.prev_hash, hash = link.hash
+    FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[]) AS link (id, seq, prev_hash, hash)
+    WHERE entry.id = link.id"""
 
 
 def seal_all() -> int:
@@ -36,8 +40,8 @@ def seal(workspace_id: UUID, limit: int = _BATCH) -> int:
             entry.seq, entry.prev_hash = end.seq + 1, end.hash
             entry.hash = chain.link(entry.prev_hash, entry.seq, content(entry))
             end.seq, end.hash = entry.seq, entry.hash
-        AuditEntry.objects.bulk_update(entries, ["seq", "prev_hash", "hash"], batch_size=100)
         if entries:
+            _fill_in(entries)
             _sign(end)
     return len(entries)
 
@@ -59,6 +63,16 @@ def _locked_end() -> AuditSeal:
         defaults={"seq": 0, "hash": chain.GENESIS, "at": timezone.now()}
     )
     return end
+
+
+def _fill_in(entries: list[AuditEntry]) -> None:
+    """Store the links. A busy workspace logs a thousand entries a second, so PostgreSQL gets one cheap statement."""
+    if connection.vendor != "postgresql":
+        AuditEntry.objects.bulk_update(entries, ["seq", "prev_hash", "hash"], batch_size=100)
+        return
+    columns = zip(*((entry.id, entry.seq, entry.prev_hash, entry.hash) for entry in entries), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_FILL_IN, [list(column) for column in columns])
 
 
 def _sign(end: AuditSeal) -> None:

@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> ArgumentParser:
+    """Every command with its options."""
     parser = _Parser(prog="flowapp", description="Durable workflows with people in the loop.", allow_abbrev=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in _COMMANDS:

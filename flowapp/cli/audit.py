@@ -16,7 +16,7 @@ def register(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("audit", help="check the audit log", allow_abbrev=False)
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
-    check = verbs.add_parser("verify", help="check every workspace's chain; exit 1 when one is broken")
+    check = verbs.add_parser("verify", help="check every workspace's chain", allow_abbrev=False)
     check.add_argument("--workspace", metavar="SLUG", help="only this workspace")
     add_json_option(check)
     check.set_defaults(command=verify)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Max, Q
 
-from . import claims, clock, signals, waits
+from . import claims, clock, codec, signals, waits
 from .models import Run, Signal, Wait
 from .records import RAN_OUT, Arrival, Key, Write
 from .states import RunStatus
@@ -74,9 +74,12 @@ def tell_parent(run: Run, parent: Run | None) -> None:
     if parent is None or not run.parent_wait:
         return
     name, _, count = run.parent_wait.rpartition("#")
-    outcome = {"run_id": str(run.id), "status": run.status, "error": run.error}
-    packed = json.dumps(outcome).encode()
-    arrive(parent, (name, int(count)), waits.pack_child(packed, run.output))
+    if run.status == RunStatus.COMPLETED:
+        outcome = bytes(run.output or b"")
+    else:
+        end = {"run_id": str(run.id), "status": run.status, "error": run.error}
+        outcome = codec.FAILURE + json.dumps(end).encode()
+    arrive(parent, (name, int(count)), outcome)
 
 
 def close_all(runs: Sequence[Run]) -> None:
@@ -94,6 +97,8 @@ def close_all(runs: Sequence[Run]) -> None:
 
 def close_some(write: Write, run: Run) -> None:
     """Remove the waits that a write is done with; what a cancelled one had not taken is given back."""
+    for kind, key in write.give_back:
+        waits.given_back(kind, run, *key)
     if not write.drop:
         return
     cancelled = write.cancelled
@@ -102,7 +107,7 @@ def close_some(write: Write, run: Run) -> None:
     waits.closed(run.workspace_id, run.id, [(w.kind, w.name, w.occurrence) for w in dropped if w.arrival is None])
     for wait in dropped:
         if (wait.name, wait.occurrence) in cancelled and bytes(wait.outcome or RAN_OUT) != RAN_OUT:
-            waits.given_back(run, wait)
+            waits.given_back(wait.kind, run, wait.name, wait.occurrence)
 
 
 def matching(keys: Iterable[Key]) -> Q:
@@ -135,11 +140,14 @@ def take_signal(run: Run, wait: Wait) -> None:
 
 
 @waits.on_given_back("signal")
-def untake_signal(run: Run, wait: Wait) -> None:
+def untake_signal(run: Run, key: str) -> None:
     """Put the signal of a cancelled wait back in its place in line, where another open wait may have it at once."""
-    taken = Signal.unscoped.filter(run_id=run.id, taken_by=f"{wait.name}#{wait.occurrence}")
-    taken.update(taken_by="")
-    if heir := waiting_for_signal(run.id, wait.subject):
+    signal = Signal.unscoped.filter(run_id=run.id, taken_by=key).first()
+    if signal is None:
+        return
+    signal.taken_by = ""
+    signal.save(update_fields=["taken_by"])
+    if heir := waiting_for_signal(run.id, signal.name):
         take_signal(run, heir)
         wake(run)
 

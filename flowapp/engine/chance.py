@@ -40,9 +40,12 @@ class Chance:
 
 def origin_of(run_id: UUID, origin: dict[str, Any] | None, began: datetime, kept: int) -> dict[str, Any]:
     """What a fork must know to draw as its original did for the outcomes up to number `kept`."""
-    earlier = [[seq, space] for seq, space in (origin or {}).get("spaces", []) if seq < kept]
-    first = (origin or {}).get("began") or began.isoformat()
-    return {"spaces": [*earlier, [kept, str(run_id)]], "began": first}
+    spaces: list[list[Any]] = []
+    for last, space in [*(origin or {}).get("spaces", []), [kept, str(run_id)]]:
+        spaces.append([min(last, kept), space])
+        if last >= kept:
+            break
+    return {"spaces": spaces, "began": (origin or {}).get("began") or began.isoformat()}
 
 
 def began(origin: dict[str, Any] | None, started_at: datetime) -> datetime:

@@ -57,9 +57,9 @@ def _cancel(timer: timers.DueTimer) -> None:
 
 def child_outcome(outcome: bytes | None, output_type: Any) -> Any:
     """The child's typed output. Raises ChildFailed when it did not complete."""
-    head, output = waits.unpack_child(outcome or b"")
-    if head["status"] == RunStatus.COMPLETED:
-        return codec.decode(output, output_type)
+    if outcome is None or outcome[:1] != codec.FAILURE:
+        return codec.decode(outcome or b"", output_type)
+    head = codec.plain(outcome)
     error: Any = head["error"] or {}
     message = error.get("message", "it was cancelled")
     raise ChildFailed(str(head["run_id"]), str(head["status"]), error.get("type", "Cancelled"), message)

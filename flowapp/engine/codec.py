@@ -15,6 +15,7 @@ from .errors import NotSerializable, PayloadTooLarge
 type Stored = bytes | memoryview
 JSON = b"\x01"
 COMPRESSED = b"\x02"
+FAILURE = b"\x03"  # JSON that says why there is no value: how a child run ended instead
 COMPRESS_FROM = 16 * 1024  # bytes; below this zlib costs more than it saves
 LIMIT = 50 * 1024 * 1024  # bytes a value
 RUN_LIMIT = 2 * 1024**3  # bytes of all results of a run
@@ -57,7 +58,7 @@ def within_limit(data: bytes) -> bytes:
 def unpack(stored: Stored) -> bytes:
     """The JSON bytes behind a stored value."""
     stored = bytes(stored)
-    if stored[:1] == JSON:
+    if stored[:1] in (JSON, FAILURE):
         return stored[1:]
     if stored[:1] == COMPRESSED:
         return zlib.decompress(stored[1:])

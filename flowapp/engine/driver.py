@@ -18,7 +18,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db.models import Model
 from pydantic import ValidationError
 
-from . import clock, codec, failures, registry
+from . import clock, codec, failures, registry, waits
 from .calls import Call, Decode, Key
 from .errors import ContinueAsNew, Fenced, NeedsAttention, NotInBody
 from .loop import RunLoop
@@ -219,6 +219,9 @@ class RunDriver:
 
     def _start_calls(self, *, only_streams: bool) -> None:
         starting, self.runtime.starting = self.runtime.starting, {}
+        now = clock.now()
+        for call in starting.values():
+            call.since = now  # before any of them runs: what the body asked for together began together
         for call in starting.values():
             if only_streams and call.kind != "stream":
                 continue  # the body has ended without awaiting it
@@ -239,6 +242,7 @@ class RunDriver:
             arrival = self.waits.take(key)
             if call.step is not None:
                 self.waits.dropping.append(key)
+                call.since = clock.now()
                 self.steps.start(call)
                 return True
             entry = Entry(call, StepStatus.COMPLETED, arrival.outcome or None, None, arrival.arrived_at)
@@ -331,16 +335,24 @@ class RunDriver:
 
     def withdrawn(self, call: Call) -> None:
         """The body cancelled a call: stop its step or close its wait, and record that, if it had begun."""
+        opens = self.waits.opens(call.key)
         has_row = self.waits.forget(call.key)
-        if call.reserved:
-            return  # its own transaction is committing; the outcome comes to nothing
-        begun = has_row or call.task is not None
+        if call.reserved or opens:
+            return  # it comes to nothing: its own transaction is committing, or it had not begun
         if call.task is not None:
             call.task.cancel()
-        if begun:
+        if has_row or call.task is not None:
             now = clock.now()
             entry = Entry(call, StepStatus.CANCELLED, None, None, now)
             self.record(entry, since=call.since or now, drop=(call.key,) if has_row else ())
+        elif waits.gives_back(call.kind):
+            self._give_back(call)
+
+    def _give_back(self, call: Call) -> None:
+        """The outcome of a wait is recorded, or about to be, but the body gave it up before it saw it."""
+        record = self.replay.pending(call.key)
+        if record is None or record.status != StepStatus.CANCELLED:
+            self.executor.store.submit(self.write(give_back=((call.kind, call.key),)), self._lost)
 
     def mark(self, call: Call) -> None:
         """Record a marker: an outcome of its own that the body does not await."""
@@ -355,6 +367,7 @@ class RunDriver:
         checkpoints: Sequence[CheckpointRow] = (),
         attempts: Sequence[AttemptRow] = (),
         drop: Sequence[Key] = (),
+        give_back: Sequence[tuple[str, Key]] = (),
         open_: bool = False,
         collect: bool = False,
         suspend: bool = False,
@@ -371,6 +384,7 @@ class RunDriver:
             checkpoints=checkpoints,
             attempts=attempts,
             drop=(*drop, *self.waits.to_drop()) if open_ else drop,
+            give_back=give_back,
             open=self.waits.to_open() if open_ else (),
             collect=collect,
             suspend=suspend,

@@ -149,10 +149,12 @@ def _opened(run: Run, wait: Wait) -> None:
 
 
 @waits.on_given_back("event")
-def _given_back(run: Run, wait: Wait) -> None:
+def _given_back(run: Run, wait: str) -> None:
     """The event of a cancelled wait is untaken again: another open wait of the run may have it."""
-    EventTaken.unscoped.filter(run_id=run.id, taken_by=f"{wait.name}#{wait.occurrence}").delete()
-    others = Wait.unscoped.filter(run_id=run.id, kind="event", subject=wait.subject, arrival__isnull=True)
+    taken, _ = EventTaken.unscoped.filter(run_id=run.id, taken_by=wait).delete()
+    if not taken:
+        return
+    others = Wait.unscoped.filter(run_id=run.id, kind="event", arrival__isnull=True)
     for name, occurrence in others.order_by("since", "occurrence").values_list("name", "occurrence"):
         transaction.on_commit(partial(look_back, run.id, name, occurrence), robust=True)
 

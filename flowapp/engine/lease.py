@@ -20,6 +20,8 @@ from .models import Worker
 logger = logging.getLogger("flowapp.engine")
 LEASE_SECONDS = 15.0
 
+_of_this_process: set[UUID] = set()
+
 
 class Lease:
     """Keeps this process registered; calls `lost` when the lease ran out, and then registers anew under a new id."""
@@ -47,6 +49,7 @@ class Lease:
         """Give the lease back, so that what this worker held is free at once."""
         self._stop.set()
         self._thread.join(timeout=5)
+        _of_this_process.discard(self.worker_id)
         Worker.objects.filter(id=self.worker_id).update(lease_until=clock.now() - timedelta(seconds=1))
 
     def renew(self) -> bool:
@@ -69,6 +72,7 @@ class Lease:
             lease_until=now + timedelta(seconds=self._seconds),
             **self._facts,
         )
+        _of_this_process.add(worker.id)
         expire_dead_neighbours(worker)
         return worker.id
 
@@ -83,6 +87,7 @@ class Lease:
         try:
             if not self.renew():
                 logger.warning("the lease of this worker ran out; its runs are dropped here and it registers anew")
+                _of_this_process.discard(self.worker_id)
                 self.worker_id = self._register()
                 self._lost()
         except Error as error:
@@ -102,7 +107,7 @@ def expire_dead_neighbours(worker: Worker) -> None:
     """End the leases of workers that are known to be dead: another process of this host that is gone, or, with
     SQLite (one process by design), any other. Waiting for their leases would only delay the recovery."""
     now = clock.now()
-    others = Worker.objects.filter(lease_until__gt=now).exclude(id=worker.id)
+    others = Worker.objects.filter(lease_until__gt=now).exclude(id__in=_of_this_process)
     if connection.vendor == "postgresql":
         neighbours = others.filter(host=worker.host)
         dead = [other.id for other in neighbours if other.pid == worker.pid or not _alive(other.pid)]

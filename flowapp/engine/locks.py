@@ -20,35 +20,38 @@ GRANTED = codec.encode(None)
 @waits.on_opened("lock")
 def _opened(run: Run, wait: Wait) -> None:
     """Take the lock with the wait when it is free; else look again once the wait is committed."""
-    if _take(run, wait.subject):
+    if _take(run, wait):
         arrivals.stamp(wait, GRANTED)
     else:
         transaction.on_commit(partial(grant, run.workspace_id, wait.subject), robust=True)
 
 
 @waits.on_given_back("lock")
-def _given_back(run: Run, wait: Wait) -> None:
-    release_held(run, wait.subject)
+def _given_back(run: Run, wait: str) -> None:
+    held = Lock.unscoped.filter(run_id=run.id, wait=wait).first()
+    if held is not None:
+        _release(run, held)
 
 
-def _take(run: Run, key: str) -> bool:
-    row = Lock(workspace_id=run.workspace_id, key=key, run_id=run.id, since=clock.now())
+def _take(run: Run, wait: Wait) -> bool:
+    holder = f"{wait.name}#{wait.occurrence}"
+    row = Lock(workspace_id=run.workspace_id, key=wait.subject, run_id=run.id, wait=holder, since=clock.now())
     Lock.unscoped.bulk_create([row], ignore_conflicts=True)
-    return Lock.unscoped.filter(workspace_id=run.workspace_id, key=key, run_id=run.id).exists()
+    held = Lock.unscoped.filter(workspace_id=run.workspace_id, key=wait.subject, run_id=run.id, wait=holder)
+    return held.exists()
 
 
 def release(key: str, run_id: UUID) -> None:
     """Give the lock back within the caller's transaction; the next in line gets it after the commit."""
     run = arrivals.lock([run_id]).get(run_id)  # before the lock's own row, as everybody does
-    if run is not None:
-        release_held(run, key)
+    held = Lock.objects.filter(key=key, run_id=run_id).first()
+    if run is not None and held is not None:
+        _release(run, held)
 
 
-def release_held(run: Run, key: str) -> None:
-    """Give back what a run holds (locked by the caller)."""
-    held, _ = Lock.unscoped.filter(workspace_id=run.workspace_id, key=key, run_id=run.id).delete()
-    if held:
-        transaction.on_commit(partial(grant, run.workspace_id, key), robust=True)
+def _release(run: Run, held: Lock) -> None:
+    Lock.unscoped.filter(workspace_id=run.workspace_id, key=held.key, run_id=run.id).delete()
+    transaction.on_commit(partial(grant, run.workspace_id, held.key), robust=True)
 
 
 def grant(workspace_id: UUID, key: str) -> None:
@@ -59,7 +62,7 @@ def grant(workspace_id: UUID, key: str) -> None:
         if first is None or Lock.objects.filter(key=key).exists():
             return
         run = arrivals.lock([first.run_id]).get(first.run_id)
-        if run is not None and _take(run, key):
+        if run is not None and _take(run, first):
             arrivals.arrive(run, (first.name, first.occurrence), GRANTED)
 
 

@@ -70,7 +70,7 @@ class RunLoop(asyncio.AbstractEventLoop):
                 coroutine = task.get_coro()
                 if coroutine is not None and not task.done():
                     with contextlib.suppress(Exception, RunDropped, SystemExit):
-                        coroutine.close()
+                        task.get_context().run(coroutine.close)
         finally:
             events._set_running_loop(outer)
         self._tasks.clear()

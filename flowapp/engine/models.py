@@ -220,6 +220,7 @@ class Lock(ScopedModel):
     pk = models.CompositePrimaryKey("workspace_id", "key")
     key = models.CharField(max_length=200)
     run_id = models.UUIDField(db_index=True)
+    wait = models.CharField(max_length=220, help_text="The wait of the run that it was granted to.")
     since = models.DateTimeField()
 
 

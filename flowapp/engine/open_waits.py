@@ -49,6 +49,10 @@ class OpenWaits:
         """Have a wait opened with the next write."""
         self._opening[call.key] = call
 
+    def opens(self, key: Key) -> bool:
+        """Whether a wait is about to open with the next write."""
+        return key in self._opening
+
     def forget(self, key: Key) -> bool:
         """The body gave up this wait; True when it has a row that must be dropped."""
         self._opening.pop(key, None)

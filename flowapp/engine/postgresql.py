@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connection
@@ -35,15 +36,30 @@ _VALUES = """row.run_id, row.workspace_id, row.fence, row.name, row.occurrence, 
 
 # Lock the runs that still carry our fence, then insert the checkpoints of exactly those. Others that the transaction
 # will need are locked with them (without a fence), because locks are taken in the order of ids.
-_INSERT_IF_OWNED = f"""
+_OWNED = """
     WITH owned AS (
         SELECT run.id, held.fence FROM engine_run run JOIN unnest(%b::uuid[], %b::bigint[]) AS held (id, fence)
         ON run.id = held.id AND run.fence = COALESCE(held.fence, run.fence) ORDER BY run.id FOR NO KEY UPDATE OF run
-    ), inserted AS (
+    )"""
+_INSERTED = f""", inserted AS (
         INSERT INTO engine_checkpoint ({_COLUMNS})
         SELECT {_VALUES} FROM {_ROWS} JOIN owned ON owned.id = row.run_id AND owned.fence = row.fence
+    )"""
+_INSERT_IF_OWNED = f"{_OWNED}{_INSERTED} SELECT id, fence FROM owned"
+# The same, and those that are over end, unless something is still open for them. The question about waits is asked run
+# by run, so that no plan can make it a scan of all waits.
+_ENDED = """, ended AS (
+        UPDATE engine_run run SET status = final.status, output = final.output, error = final.error::jsonb,
+            ended_at = final.ended_at, updated_at = final.ended_at, worker_id = NULL, claims = 0
+        FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[], %b::timestamptz[])
+            AS final (id, fence, status, output, error, ended_at) JOIN owned USING (id, fence)
+        WHERE run.id = final.id AND run.status = 'running'
+            AND (SELECT wait.run_id FROM engine_wait wait WHERE wait.run_id = run.id LIMIT 1) IS NULL
+        RETURNING run.id
     )
-    SELECT id, fence FROM owned"""
+    SELECT owned.id, owned.fence, ended.id IS NOT NULL FROM owned LEFT JOIN ended ON ended.id = owned.id"""
+_END_IF_OWNED = f"{_OWNED}{_ENDED}"
+_INSERT_AND_END_IF_OWNED = f"{_OWNED}{_INSERTED}{_ENDED}"
 # The same for one checkpoint: binding fifteen arrays would cost more than the statement.
 _INSERT_ONE_IF_OWNED = f"""
     WITH owned AS (
@@ -92,6 +108,28 @@ def insert_checkpoints_if_owned(batch: Sequence[Write], lock: Iterable[UUID] = (
     with _cursor() as cursor:
         cursor.execute(_INSERT_IF_OWNED, [*map(list, zip(*held, strict=True)), *_arrays(batch)])
         return set(cursor.fetchall())
+
+
+def insert_and_end_if_owned(batch: Sequence[Write]) -> tuple[set[Held], set[Held]]:
+    """The same for checkpoints and plain ends together; returns what is still held, and what of that has ended."""
+    ends = [(write, write.end) for write in batch if write.end is not None]
+    now = clock.now()
+    held = {(write.run_id, write.fence) for write in batch}
+    final = [
+        [write.run_id for write, _ in ends],
+        [write.fence for write, _ in ends],
+        [str(end.status) for _, end in ends],
+        [end.output for _, end in ends],
+        [None if end.error is None else json.dumps(end.error) for _, end in ends],
+        [now] * len(ends),
+    ]
+    statement, rows = _END_IF_OWNED, list[Any]()
+    if len(ends) < len(batch):
+        statement, rows = _INSERT_AND_END_IF_OWNED, _arrays(batch)
+    with _cursor() as cursor:
+        cursor.execute(statement, [*map(list, zip(*held, strict=True)), *rows, *final])
+        found = cursor.fetchall()
+    return {(id_, fence) for id_, fence, _ in found}, {(id_, fence) for id_, fence, ended in found if ended}
 
 
 def _insert_one(write: Write) -> set[Held]:
@@ -226,13 +264,25 @@ def _cursor() -> Iterator[psycopg.Cursor[Any]]:
     connection.ensure_connection()
     raw = connection.connection
     with connection.wrap_database_errors:
-        if raw not in _tuned:
-            # Django has none prepared, but parsing and planning one anew costs twice as much as running it.
-            raw.execute("SET plan_cache_mode = force_generic_plan")
-            raw.prepare_threshold = 2
-            _tuned.add(raw)
+        _tune(raw)
         with psycopg.Cursor(raw) as cursor:
             yield cursor
 
 
-_tuned: WeakSet[psycopg.Connection[Any]] = WeakSet()
+def _tune(raw: psycopg.Connection[Any]) -> None:
+    """Have statements prepared, which Django turns off: parsing and planning one costs twice as much as running it."""
+    now = time.monotonic()
+    planned = _planned.get(raw)
+    if planned is None:
+        raw.execute("SET plan_cache_mode = force_generic_plan")
+        raw.prepare_threshold = 2
+    elif now - planned > PLANS_SECONDS:
+        # A plan made while a table was tiny scans it whole, and would go on doing so when it has grown.
+        raw.execute("DISCARD PLANS")
+    else:
+        return
+    _planned[raw] = now
+
+
+PLANS_SECONDS = 2.0
+_planned: WeakKeyDictionary[psycopg.Connection[Any], float] = WeakKeyDictionary()

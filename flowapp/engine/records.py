@@ -88,6 +88,7 @@ class Write:
     checkpoints: Sequence[CheckpointRow] = ()
     attempts: Sequence[AttemptRow] = ()
     drop: Sequence[Key] = ()
+    give_back: Sequence[tuple[str, Key]] = ()  # (kind, key) of what arrived for calls that the body had given up
     open: Sequence[OpenWait] = ()
     collect: bool = False
     suspend: bool = False
@@ -97,7 +98,19 @@ class Write:
     @property
     def simple(self) -> bool:
         """Whether it is checkpoints alone, which PostgreSQL takes in one statement."""
-        return not (self.attempts or self.drop or self.open or self.collect or self.suspend or self.requeue or self.end)
+        more = self.drop or self.open or self.collect or self.suspend or self.requeue or self.end
+        return not (more or self.attempts or self.give_back)
+
+    @property
+    def plain_end(self) -> bool:
+        """Whether it only ends a run that no other run waits for, which PostgreSQL takes in that statement as well."""
+        end = self.end
+        return (
+            end is not None
+            and end.status != RunStatus.NEEDS_ATTENTION
+            and (end.new_input, end.compare, self.parent_id) == (None, None, None)
+            and not (self.checkpoints or self.attempts or self.drop or self.open)
+        )
 
     @property
     def cancelled(self) -> set[Key]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, overload
 
 from . import expressions
@@ -276,14 +278,14 @@ def _define(
     parameters = list(inspect.signature(fn).parameters.values())
     if not 1 <= len(parameters) <= 2:
         raise BadDefinition(f"workflow {name!r} takes ctx and at most one input, not {len(parameters)} parameters")
-    hints = _hints(fn)
+    types = hints(fn)
     _check_search(name, search)
     return WorkflowDefinition(
         fn=fn,
         name=name,
         version=version,
-        input_type=hints.get(parameters[1].name, Any) if len(parameters) == 2 else None,
-        output_type=hints.get("return", Any),
+        input_type=types.get(parameters[1].name, Any) if len(parameters) == 2 else None,
+        output_type=types.get("return", Any),
         takes_input=len(parameters) == 2,
         doc=inspect.getdoc(fn) or "",
         search=search,
@@ -305,13 +307,19 @@ def _check_search(name: str, search: Mapping[str, str]) -> None:
             raise BadDefinition(f"workflow {name!r}: search {field_name!r}: {error}") from None
 
 
-def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
+def hints(fn: Callable[..., Any]) -> dict[str, Any]:
+    """The types of a function's parameters and result, as far as they can be had at run time."""
     try:
         return typing.get_type_hints(fn, include_extras=True)
-    except (NameError, TypeError):
-        # An annotation that exists only for the type checker: such values come back as plain JSON data.
-        return {}
+    except (NameError, TypeError, AttributeError):
+        found: dict[str, Any] = {}
+        for name, annotation in getattr(fn, "__annotations__", {}).items():
+            # An annotation that exists only for the type checker: such values come back as plain JSON data.
+            with contextlib.suppress(NameError, TypeError, AttributeError):
+                alone = SimpleNamespace(__annotations__={name: annotation})
+                found |= typing.get_type_hints(alone, getattr(fn, "__globals__", {}), include_extras=True)
+        return found
 
 
 def _result_type(fn: Callable[..., Any]) -> Any:
-    return _hints(fn).get("return", Any)
+    return hints(fn).get("return", Any)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import children, codec, failures, waits
+from . import children, codec, failures
 from .durations import seconds
 from .errors import BadDefinition
-from .registry import StepDefinition, define_step, find, workflow
+from .registry import StepDefinition, define_step, find, hints, workflow
 from .retry import Retry
 from .states import RunStatus
 
@@ -76,12 +75,11 @@ def child_of(work: Job, queue: str) -> Callable[[Any], Any]:
 
 def outcome_of(outcome: bytes | None, result_type: Any) -> Any:
     """The step's typed result, or its own exception."""
-    head, output = waits.unpack_child(outcome or b"")
-    if head["status"] == RunStatus.FAILED:
-        raise failures.rebuild(typing.cast(dict[str, Any], head["error"]))
-    if head["status"] != RunStatus.COMPLETED:
-        return children.child_outcome(outcome, result_type)
-    return codec.decode(output, result_type)
+    if outcome is not None and outcome[:1] == codec.FAILURE:
+        head = codec.plain(outcome)
+        if head["status"] == RunStatus.FAILED:
+            raise failures.rebuild(head["error"])
+    return children.child_outcome(outcome, result_type)
 
 
 @workflow(name=WORKFLOW)
@@ -120,8 +118,8 @@ def _named(module: str, qualname: str) -> Any:
 
 def _typed(fn: Callable[..., Any], work: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments as the function's annotations want them."""
-    hints = typing.get_type_hints(fn)
+    types = hints(fn)
     bound = inspect.signature(fn).bind(*work.args, **work.kwargs)
     for name, value in bound.arguments.items():
-        bound.arguments[name] = codec.decode(codec.encode(value), hints.get(name, Any))
+        bound.arguments[name] = codec.decode(codec.encode(value), types.get(name, Any))
     return bound.args, bound.kwargs

@@ -64,6 +64,10 @@ class Replay[R: Record]:
         record = self._waiting.pop(key, None)
         return self._records.pop(key, None) is not None and record is not None
 
+    def pending(self, key: Key) -> R | None:
+        """What is recorded for a call and has not reached the body."""
+        return self._records.get(key)
+
     def next(self) -> R | None:
         """The next outcome to feed back, or None when the body has made no further recorded call."""
         if not self._called:

@@ -159,8 +159,8 @@ class Runtime:
         """The body cancelled a call."""
         if self._owner.over or self.calls.pop(call.key, None) is None:
             return
-        self.starting.pop(call.key, None)
-        self._owner.withdrawn(call)
+        if self.starting.pop(call.key, None) is None or call.key in self._waits:
+            self._owner.withdrawn(call)
 
     # -- what is the same on replay --------------------------------------------------------------------------------
 

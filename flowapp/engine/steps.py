@@ -63,7 +63,6 @@ class Steps:
         else:
             call.attempt = 1
         self.running += 1
-        call.since = clock.now()
         driver.executor.run_step(driver, call)
 
     def succeeded(self, call: Call, output: bytes, value: Any, started_at: datetime) -> None:

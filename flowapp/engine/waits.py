@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,10 +11,11 @@ if TYPE_CHECKING:
 
 type Opened = Callable[[Run, Wait], None]
 type Closed = Callable[[UUID, UUID, Sequence[str]], None]
+type GivenBack = Callable[[Run, str], None]
 
 _opened: dict[str, Opened] = {}
 _closed: dict[str, Closed] = {}
-_given_back: dict[str, Opened] = {}
+_given_back: dict[str, GivenBack] = {}
 
 
 def on_opened(kind: str) -> Callable[[Opened], Opened]:
@@ -41,10 +41,13 @@ def on_closed(kind: str) -> Callable[[Closed], Closed]:
     return decorate
 
 
-def on_given_back(kind: str) -> Callable[[Opened], Opened]:
-    """Register what runs, under the run's lock, when the body gave up a wait whose answer had arrived untaken."""
+def on_given_back(kind: str) -> Callable[[GivenBack], GivenBack]:
+    """Register `fn(run, key)`: what happens, under the run's lock, when the body gave up a wait whose answer was there.
 
-    def decorate(function: Opened) -> Opened:
+    It may be called again for the same wait.
+    """
+
+    def decorate(function: GivenBack) -> GivenBack:
         _given_back[kind] = function
         return function
 
@@ -57,10 +60,15 @@ def opened(run: Run, wait: Wait) -> None:
         function(run, wait)
 
 
-def given_back(run: Run, wait: Wait) -> None:
+def gives_back(kind: str) -> bool:
+    """Whether what arrived for a wait of this kind is of use to others when the wait does not take it."""
+    return kind in _given_back
+
+
+def given_back(kind: str, run: Run, name: str, occurrence: int) -> None:
     """Tell the wait's kind that what arrived for it was not taken."""
-    if function := _given_back.get(wait.kind):
-        function(run, wait)
+    if function := _given_back.get(kind):
+        function(run, f"{name}#{occurrence}")
 
 
 def closed(workspace_id: UUID, run_id: UUID, waits: Sequence[tuple[str, str, int]]) -> None:
@@ -68,14 +76,3 @@ def closed(workspace_id: UUID, run_id: UUID, waits: Sequence[tuple[str, str, int
     for kind in {kind for kind, _, _ in waits}:
         if function := _closed.get(kind):
             function(workspace_id, run_id, [f"{name}#{count}" for known, name, count in waits if known == kind])
-
-
-def pack_child(head: bytes, output: bytes | memoryview | None) -> bytes:
-    """A child's end as a wait's outcome: a JSON head, then its stored output untouched."""
-    return len(head).to_bytes(4) + head + bytes(output or b"")
-
-
-def unpack_child(outcome: bytes) -> tuple[dict[str, object], bytes]:
-    """The head and the stored output of a child's end."""
-    size = int.from_bytes(outcome[:4])
-    return json.loads(outcome[4 : 4 + size]), outcome[4 + size :]

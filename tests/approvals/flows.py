@@ -28,9 +28,8 @@ OPTIONS: dict[str, Any] = {}
 async def asks(ctx: Context, expense: Expense) -> dict[str, Any]:
     """Asks with whatever OPTIONS says, and returns all of the decision."""
     try:
-        decision = await ctx.prompt(
-            "review", **{"type": "review", "data": expense, "assign": "user:bo@example.com"} | OPTIONS
-        )
+        options: Any = {"type": "review", "data": expense, "assign": "user:bo@example.com"} | OPTIONS
+        decision = await ctx.prompt("review", **options)
     except PromptExpired as expired:
         return {"expired": str(expired)}
     return {

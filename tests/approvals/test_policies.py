@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_the_inbox_order_is_overdue_risk_due_age():
 
 def test_one_byte_changed_is_another_digest():
     key = b"k" * 32
-    ask = {"type": "review", "title": "t", "message": "", "outcomes": ["approve"], "schema": None}
+    ask: dict[str, Any] = {"type": "review", "title": "t", "message": "", "outcomes": ["approve"], "schema": None}
     one = binding.digest(key, run_id="r", step="s", question=binding.question(**ask, data={"a": 1, "b": "x"}))
     assert one == binding.digest(key, run_id="r", step="s", question=binding.question(**ask, data={"b": "x", "a": 1}))
     others = [

@@ -1,5 +1,7 @@
 """What inboxes hold, in which order, page by page, in a fixed number of queries."""
 
+from typing import Any
+
 import pytest
 
 from approvals import queries
@@ -23,13 +25,14 @@ def filled(dispatcher, cast):
     ask(title="for finance, escalated", assign="group:finance", timeout="1h", on_timeout=ESCALATE)
     clock.shift("2h")
     dispatcher.sweep()
-    for title, options in [
+    asks: list[tuple[str, dict[str, Any]]] = [
         ("low, old", {"assign": "role:manager"}),
         ("low, due", {"assign": ["user:bo@example.com", "role:manager"], "timeout": "2h"}),
         ("high", {"assign": "role:manager", "risk": "high"}),
         ("for finance", {"assign": ["group:finance", "role:reviewer"]}),
         ("for ana", {"assign": "user:ana@example.com"}),
-    ]:
+    ]
+    for title, options in asks:
         ask(title=title, **options)
     return cast
 

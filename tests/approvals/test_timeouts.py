@@ -88,6 +88,7 @@ def test_a_chain_counts_from_the_opening_and_restarts_the_timeout(dispatcher, ca
         clock.shift(hours)
         dispatcher.sweep()
         prompt.refresh_from_db()
+        assert prompt.due_at is not None
         moments.append((prompt.level, round((prompt.due_at - opened).total_seconds() / 3600), asked(prompt)[-1]))
     assert moments == [(1, 6, "1 role:manager"), (2, 16, "2 role:owner"), (2, 16, "2 role:owner")]
     clock.shift("2h")

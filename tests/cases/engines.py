@@ -19,7 +19,7 @@ from flowapp.engine import clock, inline, process, registry, store, sweep
 from flowapp.engine.errors import Fenced
 from flowapp.engine.handle import Run as RunHandle
 from flowapp.engine.lease import Lease
-from flowapp.engine.models import Run, Worker
+from flowapp.engine.models import Event, Run, Wait, Worker
 from flowapp.engine.registry import WorkflowDefinition, workflow
 from flowapp.engine.records import Outcome, Write
 from flowapp.tenancy.ids import uuid7
@@ -74,7 +74,7 @@ class Engine:
     def settle(self) -> None:
         """Let every run come to rest."""
         if self.embedded:
-            self.until(lambda: not Run.unscoped.filter(status__in=("queued", "running")).exists())
+            self.until(_at_rest)
         else:
             self._immediate.drain()
 
@@ -99,13 +99,11 @@ class Engine:
 
     def drain(self, queue: str) -> None:
         """Execute what lies on another queue, as its own worker would, and let every run come to rest."""
+        if self.embedded:
+            with _embedded(queue):
+                self.settle()
         while Run.unscoped.filter(status="queued", queue=queue).exists():
-            if self.embedded:
-                with _embedded(queue):
-                    self.settle()
-            else:
-                inline.execute_ready(always_suspend=self.mode == "always-suspend", queues=[queue])
-        self.settle()
+            inline.execute_ready(always_suspend=self.mode == "always-suspend", queues=[queue])
 
     def crash_before(self, step: str) -> AbstractContextManager[Crash]:
         """Within this block a worker dies when the step has run and its checkpoint is not committed."""
@@ -166,6 +164,13 @@ def _embedded(queue: str = "default") -> Iterator[EmbeddedDispatcher]:
         yield dispatcher
     finally:
         dispatcher.stop()
+
+
+def _at_rest() -> bool:
+    """Whether nothing runs, and nobody is about to look for something."""
+    busy = Run.unscoped.filter(status__in=("queued", "running"))
+    looking = [model.unscoped.filter(looked=False) for model in (Wait, Event)]
+    return not any(rows.exists() for rows in (*looking, busy, *looking))
 
 
 def _shown() -> list[tuple[Any, ...]]:

@@ -3,6 +3,8 @@
 from approvals.models import Prompt
 from flowapp import Context, step, workflow
 from flowapp.engine.models import Checkpoint, Run, Wait
+from flowapp.tenancy.models import Role
+from tests import factories
 from tests.cases import effects
 from tests.cases.engines import Engine, ended
 
@@ -19,6 +21,7 @@ async def parent(ctx: Context) -> str:
 
 
 def test_children_and_prompts_follow(engine: Engine):
+    factories.member("Ana", Role.OWNER)
     run = parent.start()
     engine.settle()
     run.cancel("not wanted")

@@ -14,13 +14,18 @@ from flowapp import Context, workflow
 from flowapp.tenancy.models import Workspace
 from tests.cases.engines import Engine, ended
 
+def _connect() -> None:
+    with socket.socket() as plain:
+        plain.connect(("127.0.0.1", 9))
+
+
 HOW: dict[str, Callable[[], Any]] = {
     "create_connection": lambda: asyncio.open_connection("127.0.0.1", 9),
     "getaddrinfo": lambda: asyncio.get_running_loop().getaddrinfo("localhost", 9),
     "run_in_executor": lambda: asyncio.to_thread(print, "x"),
     "subprocess_exec": lambda: asyncio.create_subprocess_exec("true"),
     "time.sleep": lambda: time.sleep(0.001),
-    "socket.connect": lambda: socket.create_connection(("127.0.0.1", 9)),
+    "socket.connect": _connect,
     "subprocess.Popen": lambda: subprocess.run(["true"], check=True),
     "open": lambda: Path(__file__).read_text(),
     "the database": lambda: Workspace.objects.count(),

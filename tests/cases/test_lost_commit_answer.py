@@ -32,9 +32,16 @@ async def working(ctx: Context) -> list[str]:
 def losing(real: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
     """Every commit takes place; the answer to every other one is lost."""
     calls: list[int] = []
+    deep: list[bool] = []
 
     def apply(batch: Sequence[Any]) -> Any:
-        outcome = real(batch)
+        if deep:
+            return real(batch)  # it halves its batch
+        deep.append(True)
+        try:
+            outcome = real(batch)
+        finally:
+            deep.clear()
         calls.append(1)
         if len(calls) % 2:
             raise OperationalError("the connection broke")

@@ -208,12 +208,12 @@ def test_an_address_that_leads_nowhere(key, path):
 
 
 def test_a_bug_is_a_problem_document_without_its_details(key, monkeypatch):
-    from flowapp.rest import workers
+    from flowapp.engine import queries
 
     def broken():
         raise ZeroDivisionError("the secret detail")
 
-    monkeypatch.setattr(workers.queries, "workers", broken)
+    monkeypatch.setattr(queries, "workers", broken)
     answer = key.get("/workers")
     assert (answer.status_code, answer["Content-Type"]) == (500, "application/problem+json")
     assert b"secret" not in answer.content

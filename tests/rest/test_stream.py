@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -36,8 +37,9 @@ class Reader:
         self.last = last
 
     async def open(self):
-        self.answer = await AsyncClient().get(self._path, headers=self._headers)
-        self._parts = aiter(self.answer.streaming_content) if self.answer.streaming else None
+        answer: Any = await AsyncClient().get(self._path, headers=self._headers)
+        self._parts = aiter(answer.streaming_content) if answer.streaming else None
+        self.answer = answer
         return self
 
     async def events(self):

@@ -23,11 +23,12 @@ def test_the_list_is_paged_by_name(key):
     whole = [one["name"] for one in key.get("/workflows", limit=200).json()["items"]]
     assert whole == sorted(whole)
     assert {"rest-asks", "rest-plain"} <= set(whole)
-    paged, cursor = [], {}
-    while cursor is not None:
-        page = key.get("/workflows", limit=2, **cursor).json()
+    paged: list[str] = []
+    page = key.get("/workflows", limit=2).json()
+    while page["next"]:
         paged += [one["name"] for one in page["items"]]
-        cursor = {"cursor": page["next"]} if page["next"] else None
+        page = key.get("/workflows", limit=2, cursor=page["next"]).json()
+    paged += [one["name"] for one in page["items"]]
     assert paged == whole
 
 

@@ -159,6 +159,7 @@ class Chaos:
         self._cluster.hurt("database restart", 0, began)
 
     def restart_workers(self) -> None:
-        """All at once."""
-        for worker in self._awake():
+        """All at once, those that are stopped as well."""
+        self._asleep.clear()
+        for worker in list(self._cluster.workers):
             self._cluster.kill(worker)

@@ -27,7 +27,7 @@ from flowapp.tenancy.scope import scoped
 from tests.torture import workflows
 
 LIVE_AT_MOST = 60  # runs
-SCRIPTS = 16  # at once
+SCRIPTS = 24  # at once
 
 
 class GaveUp(Exception):
@@ -55,13 +55,13 @@ class Load:
         self._random = random.Random(seed + 1)
         self._over = threading.Event()
         self._full = threading.Event()
-        self._pool = ThreadPoolExecutor(SCRIPTS + 2 * SCRIPTS)
+        self._pool = ThreadPoolExecutor(SCRIPTS)
         self._feeder = threading.Thread(target=self._feed)
         self.started: list[Started] = []
         self.refusals: list[str] = []
         self.calls, self.errors = 0, 0
         self.release = 1
-        self.retried = 0
+        self.retried: set[str] = set()
 
     def start(self) -> None:
         self._feeder.start()
@@ -81,7 +81,7 @@ class Load:
             ids = list(blamed.values_list("id", flat=True))
             for run_id in ids:
                 runs.retry(run_id, by=SYSTEM)
-        self.retried += len(ids)
+        self.retried |= {str(run_id) for run_id in ids}
         return len(ids)
 
     def _feed(self) -> None:
@@ -154,7 +154,8 @@ class Load:
                 raise GaveUp
         together = threading.Barrier(2)
         names = {"bo": "approve", "vera": "deny"}
-        racing = [self._pool.submit(self._decide, prompt_id, who, outcome, together) for who, outcome in names.items()]
+        with ThreadPoolExecutor(2) as pool:
+            racing = [pool.submit(self._decide, prompt_id, who, outcome, together) for who, outcome in names.items()]
         started.won = tuple(outcome for one in racing if (outcome := one.result()))
 
     def _decide(self, prompt_id: UUID, who: str, outcome: str, together: threading.Barrier) -> str:

@@ -199,12 +199,12 @@ def _judge(installation: Cluster, load: Load, faults: dict[str, int], seconds: f
         without=installation.without,
         seconds=seconds,
         findings=oracles.judge(evidence) | {"refused calls": load.refusals},
-        figures=figures.measure(told, installation.harms),
+        figures=figures.measure(told, installation.harms, load.retried),
         faults=faults,
         runs=Counter(Run.unscoped.values_list("status", flat=True)),
         calls=load.calls,
         errors=load.errors,
-        retried=load.retried,
+        retried=len(load.retried),
     )
     verdict.weak = _weaknesses(verdict)
     return verdict

@@ -1,5 +1,7 @@
 """A form made from a schema: its fields, what is read from it, and where errors go."""
 
+from typing import Any
+
 import pytest
 from django.http import QueryDict
 
@@ -75,7 +77,7 @@ def test_json_that_does_not_parse_is_named():
 
 
 def test_errors_stand_at_their_fields_and_typed_values_stay():
-    errors = [
+    errors: list[dict[str, Any]] = [
         {"loc": ["address", "street"], "msg": "too short"},
         {"loc": ["tags", 0], "msg": "not a text"},
         {"loc": [], "msg": "does not fit together"},

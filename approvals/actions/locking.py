@@ -1,0 +1,44 @@
+"""A prompt, locked for a change: its run first, then itself."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from approvals.models import Decision, Prompt
+from approvals.states import AlreadyDecided, Expired, PromptCancelled, PromptNotFound, PromptStatus
+from flowapp.engine import runs
+from flowapp.engine.errors import RunNotFound
+
+
+def locked(prompt_id: UUID) -> Prompt:
+    """The prompt, its run and itself locked until the caller's transaction ends. Raises PromptNotFound."""
+    run_id = Prompt.objects.filter(pk=prompt_id).values_list("run_id", flat=True).first()
+    if run_id is None:
+        raise PromptNotFound
+    try:
+        runs.lock(run_id)
+    except RunNotFound:
+        raise PromptNotFound from None
+    return Prompt.objects.select_for_update().get(pk=prompt_id)
+
+
+def pending(prompt_id: UUID) -> Prompt:
+    """The same, for what needs an open prompt. Raises what ended it otherwise."""
+    prompt = locked(prompt_id)
+    if prompt.status == PromptStatus.DECIDED:
+        raise AlreadyDecided(final(prompt).result())
+    refuse_ended(prompt)
+    return prompt
+
+
+def refuse_ended(prompt: Prompt) -> None:
+    """Raise what ended a prompt without a person's decision."""
+    if prompt.status == PromptStatus.EXPIRED:
+        raise Expired
+    if prompt.status == PromptStatus.CANCELLED:
+        raise PromptCancelled
+
+
+def final(prompt: Prompt) -> Decision:
+    """The decision that ended a decided prompt."""
+    return Decision.objects.get(prompt=prompt, final=True)
