@@ -35,7 +35,7 @@ bench: .venv/.peers ## measure against raw SQL and against peers
 	@touch $@
 
 torture: setup ## kill processes at random for a while and look for lost or repeated work
-	@$(BIN)/pytest -m torture --timeout 1800 tests
+	@$(BIN)/python -m tests.torture
 
 lock: setup ## resolve all dependencies anew into requirements/
 	@.ci/lock

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 
 from approvals import states
 from approvals.states import PromptStatus, PromptType, Risk
-from flowapp.engine import codec
+from flowapp.engine import clock, codec
 from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.models import Member, Workspace
 from flowapp.tenancy.scope import ScopedModel
@@ -110,6 +110,22 @@ class Prompt(OfWorkspace):
     def outcome_values(self) -> list[str]:
         """The outcomes one may choose, in the order asked."""
         return [outcome["value"] for outcome in self.outcomes]
+
+    @property
+    def claimant(self) -> dict[str, Any] | None:
+        """The actor whose claim holds now; a claim that ran out is nobody's."""
+        holds = self.claimed_until is not None and self.claimed_until > clock.now()
+        return self.claimed_by if holds and self.status == PromptStatus.PENDING else None
+
+    @property
+    def takes_votes(self) -> bool:
+        """Whether one answer is not enough."""
+        return self.stages > 1 or self.stage_at().quorum > 1
+
+    def stage_at(self, number: int | None = None) -> states.Stage:
+        """The present stage, or the one of this number, from 1."""
+        kept = self.options.get("stages", ())
+        return states.Stage(**kept[(number or self.stage) - 1]) if kept else states.Stage(())
 
 
 class Assignment(OfWorkspace):

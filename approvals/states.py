@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -68,6 +68,18 @@ BECOMES: Final[Mapping[PromptStatus, frozenset[PromptStatus]]] = {
     PromptStatus.EXPIRED: frozenset(),
     PromptStatus.CANCELLED: frozenset(),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a prompt: whom it asks, and how many distinct people must give the same answer."""
+
+    assign: Sequence[str]
+    quorum: int = 1
+
+    def as_json(self) -> dict[str, Any]:
+        """The stage as a prompt's options keep it."""
+        return {"assign": list(self.assign), "quorum": self.quorum}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +194,13 @@ class InvalidDecision(Refused):
     def __init__(self, errors: list[dict[str, str]]) -> None:
         self.errors = errors
         super().__init__("; ".join(f"{error['field']}: {error['msg']}" for error in errors))
+
+
+def stage_in_words(stage: int, stages: int, level: int) -> str:
+    """Where a prompt stands: "stage 1/2", "escalated", both, or nothing to say."""
+    staged = f"stage {stage}/{stages}" if stages > 1 else ""
+    escalated = "" if not level else "escalated" if level == 1 else f"escalated {level}×"
+    return " · ".join(filter(None, (staged, escalated)))
 
 
 def decider(actor: Mapping[str, Any] | None) -> Decider | None:

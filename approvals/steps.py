@@ -10,7 +10,7 @@ import dataclasses
 from asyncio import Future
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, Unpack, overload
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 __all__ = ["ESCALATE", "Decision", "PromptExpired", "PromptOptions", "PromptVerbs"]
 
 
+class PromptStage(TypedDict):
+    """One of the stages a prompt goes through, one after the other."""
+
+    assign: Assign
+    quorum: NotRequired[int]
+
+
 class PromptOptions(TypedDict, total=False):
     """What every type of prompt accepts (CONTRACT.md section 5)."""
 
@@ -39,11 +46,15 @@ class PromptOptions(TypedDict, total=False):
     message: str
     outcomes: Outcomes
     assign: Assign
+    quorum: int
+    reject_ends: bool
+    stages: Sequence[PromptStage]
     timeout: Duration
     escalate: Iterable[tuple[Duration, Assign]]
     on_timeout: str
     four_eyes: bool
     require_reason: bool
+    step_up: bool
     risk: Literal["low", "medium", "high"]
     evidence: Sequence[str | Mapping[str, str]]
     confidence: float
@@ -150,13 +161,17 @@ def _ask(name: str, type: str, data: Any, schema: Any, options: PromptOptions) -
         outcomes=options.get("outcomes"),
         schema=schema,
         assign=options.get("assign", ()),
+        quorum=options.get("quorum", 1),
+        stages=options.get("stages", ()),
         timeout=options.get("timeout"),
         escalate=options.get("escalate", ()),
         on_timeout=options.get("on_timeout", ""),
         risk=options.get("risk", Risk.LOW),
         options={
             "four_eyes": options.get("four_eyes"),
+            "reject_ends": options.get("reject_ends"),
             "require_reason": options.get("require_reason"),
+            "step_up": options.get("step_up"),
             "evidence": options.get("evidence"),
             "confidence": options.get("confidence"),
             "reversible": options.get("reversible"),

@@ -1,12 +1,46 @@
 """Sets Flowapp up in the process of a side: environment, Django, tables, one workspace."""
 
+import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
+from typing import Any
 from uuid import UUID
 
+from benchmarks.protocol import Answer
+
 _WORKSPACE = "benchmark"
+
+
+@asynccontextmanager
+async def answering(
+    answer: Callable[[dict[str, Any]], dict[str, Any]],
+    url: str | None,
+    *,
+    broker: str | None = None,
+    around: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> AsyncIterator[Answer]:
+    """A side that answers with Flowapp set up, within `around`.
+
+    Django's ORM wants a thread without an event loop and gives each thread a connection, so one thread does it all.
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        stack = ExitStack()
+        in_thread = asyncio.get_running_loop().run_in_executor
+
+        def open_all() -> None:
+            stack.enter_context(flowapp(url, broker=broker))
+            stack.enter_context(around())
+
+        await in_thread(thread, open_all)
+
+        async def answered(asked: dict[str, Any]) -> dict[str, Any]:
+            return await in_thread(thread, answer, asked)
+
+        yield answered
+        await in_thread(thread, stack.close)
 
 
 @contextmanager
@@ -48,3 +82,16 @@ def _set_up() -> Iterator[UUID]:
     )
     with scoped(workspace.pk):
         yield workspace.pk
+
+
+def owner() -> Any:
+    """Ana, who owns the workspace, as an actor."""
+    from flowapp.tenancy import actions, queries
+    from flowapp.tenancy.actors import SYSTEM
+    from flowapp.tenancy.models import Member, Role, User
+
+    ana = Member.objects.filter(role=Role.OWNER).first()
+    if ana is None:
+        person = User.objects.create_user("ana@example.com", None, name="Ana")
+        ana = actions.add_member(user=person, role=Role.OWNER, by=SYSTEM)
+    return queries.actor_for(ana)

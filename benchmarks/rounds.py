@@ -35,6 +35,7 @@ class Contest:
 
     def again(self, name: str, warm_up: Callable[[Side], Measure]) -> None:
         """Let a side that is open take part in the next rounds."""
+        self._measures.pop(name, None)
         if name in self.failures:
             return
         try:

@@ -111,7 +111,8 @@ class Environment:
     @property
     def allowed_hosts(self) -> list[str]:
         own = urlsplit(self.base_url).hostname or "localhost"
-        return _list(self._get("FLOWAPP_ALLOWED_HOSTS")) or list(dict.fromkeys([own, *_LOCAL]))
+        named = _list(self._get("FLOWAPP_ALLOWED_HOSTS")) or [own]
+        return list(dict.fromkeys([*named, *_LOCAL]))  # health checks call this machine by one of its own names
 
     @property
     def email_url(self) -> str:
@@ -124,6 +125,10 @@ class Environment:
     @property
     def proxy_count(self) -> int:
         return int(self._get("FLOWAPP_PROXY_COUNT", "0"))
+
+    @property
+    def rate_limit(self) -> int:
+        return int(self._get("FLOWAPP_RATE_LIMIT", "30000"))
 
     @property
     def log_level(self) -> str:

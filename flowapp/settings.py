@@ -32,6 +32,7 @@ FLOWAPP_ENCRYPTION_KEYS = _env.encryption_keys
 FLOWAPP_DEV_API_KEY = _env.dev_api_key
 FLOWAPP_CONTEXT = "flowapp.context.Context"
 FLOWAPP_MAX_BODY_BYTES = 10 * 1024 * 1024
+FLOWAPP_RATE_LIMIT = _env.rate_limit
 
 # Django
 
@@ -134,7 +135,12 @@ if not _env.database_url and _env.mode != "production":
 
 CACHES: dict[str, dict[str, Any]] = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _env.redis_url, "KEY_PREFIX": "flowapp"}
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": _env.redis_url,
+            "KEY_PREFIX": "flowapp",
+            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+        }
         if _env.redis_url
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     )

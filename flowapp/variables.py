@@ -125,8 +125,8 @@ VARIABLES = (
     ),
     Variable(
         "FLOWAPP_ALLOWED_HOSTS",
-        "FLOWAPP_BASE_URL's host, and localhost",
-        "host names this server answers to, comma-separated",
+        "FLOWAPP_BASE_URL's host",
+        "host names this server answers to, comma-separated; localhost is always one",
     ),
     Variable(
         "FLOWAPP_EMAIL_URL",
@@ -141,6 +141,12 @@ VARIABLES = (
         "0",
         "how many proxies stand before this server: that many X-Forwarded-For entries are believed",
         check=_whole_number,
+    ),
+    Variable(
+        "FLOWAPP_RATE_LIMIT",
+        "30000",
+        "how many requests a key or member may make in a minute; without credentials a tenth of it, by address",
+        check=_one_or_more,
     ),
     Variable(
         "FLOWAPP_LOG_LEVEL",

@@ -89,6 +89,11 @@ def test_a_postgresql_url_in_its_parts() -> None:
     }
 
 
+def test_this_machine_is_always_a_host_so_that_health_checks_get_through() -> None:
+    hosts = environment.read({"FLOWAPP_ALLOWED_HOSTS": "flow.example.com,localhost"}).allowed_hosts
+    assert hosts == ["flow.example.com", "localhost", "127.0.0.1", "[::1]", "::1"]
+
+
 def test_redis_is_the_brokers_unless_named() -> None:
     assert environment.read({"FLOWAPP_BROKER_URL": "redis://a/0"}).redis_url == "redis://a/0"
     assert environment.read({"FLOWAPP_BROKER_URL": "amqp://a"}).redis_url == ""

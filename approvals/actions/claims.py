@@ -22,14 +22,13 @@ def claim(prompt_id: UUID, *, by: Actor, channel: str) -> None:
     Raises NotEligible for those who may not decide it, NotNow while somebody else's claim holds.
     """
     prompt = locking.pending(prompt_id)
-    refusal = eligibility.refusal(prompt, by=by)
+    refusal = eligibility.barred(prompt, by=by)
     if refusal and not isinstance(refusal, StepUpRequired):
         raise refusal
-    now = clock.now()
-    held = claiming.holder(prompt, now)
+    held = prompt.claimant
     if held and not claiming.same(held, by.as_json()):
         raise NotNow(f"{held['label']} has claimed it until {prompt.claimed_until:%H:%M} UTC. You may decide it still.")
-    prompt.claimed_by, prompt.claimed_until = by.as_json(), now + claiming.LASTS
+    prompt.claimed_by, prompt.claimed_until = by.as_json(), clock.now() + claiming.LASTS
     _save(prompt)
     if not held:
         audit.record(by=by, verb="prompt.claimed", target=f"prompt:{prompt.pk}", channel=channel)
@@ -39,7 +38,7 @@ def claim(prompt_id: UUID, *, by: Actor, channel: str) -> None:
 def release(prompt_id: UUID, *, by: Actor, channel: str) -> None:
     """End a claim: one's own, or as a manager, admin or owner anybody's. Without a claim there is nothing to do."""
     prompt = locking.pending(prompt_id)
-    held = claiming.holder(prompt, clock.now())
+    held = prompt.claimant
     if not held:
         return
     if not claiming.same(held, by.as_json()) and not eligibility.manages(by):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from approvals.actions import keys
 from approvals.models import Assignment, Decision, Prompt
+from approvals.policies import binding
 from approvals.states import PromptStatus
 from flowapp.engine import signals
 
@@ -21,6 +23,19 @@ def close(prompt: Prompt, status: PromptStatus, at: datetime) -> bool:
     Assignment.objects.filter(prompt=prompt).update(active=False, closed_at=at)
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
     return True
+
+
+def shown_digest(prompt: Prompt) -> str:
+    """The digest of what the row shows now, which is what was decided on; the run compares it with what it runs."""
+    question = binding.question(
+        type=prompt.type,
+        title=prompt.title,
+        message=prompt.message,
+        data=prompt.data,
+        outcomes=prompt.outcome_values,
+        schema=prompt.form_schema,
+    )
+    return keys.digest(prompt.workspace_id, prompt.run_id, prompt.name, question)
 
 
 def outcome_of(decision: Decision) -> dict[str, object]:

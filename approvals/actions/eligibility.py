@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from approvals.models import Assignment, Prompt
 from approvals.policies import eligibility
 from approvals.states import Refused
+from flowapp.engine import clock
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.keys import APPROVALS_DECIDE
+from flowapp.tenancy.models import Member
+
+_MANAGERS = frozenset({"role:owner", "role:admin", "role:manager"})
 
 
-def refusal(prompt: Prompt, *, by: Actor) -> Refused | None:
-    """Why this actor may not decide this pending prompt, or None when they may."""
-    return eligibility.refusal(_candidate(by), _rules(prompt))
+def refusal(prompt: Prompt, *, by: Actor, second_factor_at: datetime | None = None) -> Refused | None:
+    """Why this actor may not decide this pending prompt, or None when they may.
+
+    `second_factor_at` is when their session last gave a second factor; some decisions need a recent one.
+    """
+    confirmed = eligibility.is_recent(second_factor_at, clock.now())
+    return eligibility.refusal(_candidate(by, confirmed=confirmed), _rules(prompt))
 
 
 def why_not(prompt_id: UUID, *, by: Actor) -> Refused | None:
-    """Why this actor may not decide this prompt, for pages that say so before anybody tries."""
-    return refusal(Prompt.objects.only("requester", "options", "risk").get(pk=prompt_id), by=by)
+    """Why this actor may not decide this prompt, for pages that say so before anybody tries.
+
+    A second factor is asked for when they do.
+    """
+    return barred(Prompt.objects.only("requester", "options", "risk").get(pk=prompt_id), by=by)
 
 
-def _candidate(by: Actor) -> eligibility.Candidate:
+def barred(prompt: Prompt, *, by: Actor) -> Refused | None:
+    """The same, of a prompt at hand."""
+    return eligibility.refusal(_candidate(by, confirmed=True), _rules(prompt))
+
+
+def manages(by: Actor) -> bool:
+    """Whether this actor may arrange others' prompts: a manager, admin or owner, by session or a granted key."""
+    granted = by.key_id is None or tenancy.key_allows(by.key_id, APPROVALS_DECIDE)
+    return granted and by.member_id is not None and bool(_MANAGERS & tenancy.specs_of(by.member_id))
+
+
+def _candidate(by: Actor, *, confirmed: bool) -> eligibility.Candidate:
     targets: set[str] = set()
     if by.kind == "person" and by.member_id:
         targets = tenancy.specs_of(by.member_id)
@@ -35,14 +58,19 @@ def _candidate(by: Actor) -> eligibility.Candidate:
         email=by.id if by.kind == "person" else "",
         key_id=str(by.key_id or ""),
         key_may_decide=by.key_id is not None and tenancy.key_allows(by.key_id, APPROVALS_DECIDE),
+        confirmed=confirmed,
     )
 
 
 def _rules(prompt: Prompt) -> eligibility.Rules:
     asked = Assignment.objects.filter(prompt=prompt, active=True).values_list("target", flat=True)
+    return _demands(prompt, frozenset(asked))
+
+
+def _demands(prompt: Prompt, targets: frozenset[str]) -> eligibility.Rules:
     requester = prompt.requester or {}
     return eligibility.Rules(
-        targets=frozenset(asked),
+        targets=targets,
         requester=eligibility.Requester(
             member_id=requester.get("member_id") or "",
             key_id=requester.get("key_id") or "",
@@ -50,5 +78,13 @@ def _rules(prompt: Prompt) -> eligibility.Rules:
         ),
         four_eyes=bool(prompt.options.get("four_eyes")),
         risk=prompt.risk,
+        step_up=bool(prompt.options.get("step_up")),
         excluded=frozenset(prompt.options.get("excluded", ())),
     )
+
+
+def may_count(prompt: Prompt, member: Member) -> bool:
+    """Whether this member, being asked, may answer as far as the prompt's own rules go."""
+    asked = frozenset({"asked"})
+    person = eligibility.Candidate("person", asked, member_id=str(member.pk), email=member.user.email, confirmed=True)
+    return eligibility.refusal(person, _demands(prompt, asked)) is None

@@ -9,7 +9,7 @@ from uuid import uuid5
 
 from django.db.models import Model
 
-from approvals.actions import keys
+from approvals.actions import keys, shortage
 from approvals.models import Assignment, Prompt
 from approvals.policies import assignment, binding, escalation, summary
 from approvals.policies.asking import Ask
@@ -30,7 +30,7 @@ TIMER = "prompt.due"
 
 def rows(ticket: WaitTicket, ask: Ask) -> list[Model]:
     """The prompt, its assignments, timer and audit entry, unsaved. Raises NeedsAttention naming whom it cannot find."""
-    asked = _resolve(ask.name, ask.assign)
+    asked, *_ = [_resolve(ask.name, stage.assign) for stage in ask.stages]
     chain = [(after, _resolve(ask.name, to)) for after, to in ask.chain]
     prompt = _prompt(ticket, ask, asked, chain)
     made: list[Model] = [prompt, *assignments(prompt, asked), _opened(ticket, prompt, asked)]
@@ -53,12 +53,13 @@ def assignments(prompt: Prompt, asked: Iterable[Spec]) -> list[Assignment]:
     """The rows that put a prompt to these at its current level."""
     return [
         Assignment(
-            id=uuid5(prompt.pk, spec.target),
+            id=uuid5(prompt.pk, f"{prompt.stage}:{spec.target}"),
             workspace_id=prompt.workspace_id,
             prompt=prompt,
             kind=spec.kind,
             value=spec.name,
             target=spec.target,
+            stage=prompt.stage,
             level=prompt.level,
             queue_key=prompt.queue_key,
         )
@@ -66,9 +67,11 @@ def assignments(prompt: Prompt, asked: Iterable[Spec]) -> list[Assignment]:
     ]
 
 
-def place(prompt: Prompt) -> str:
-    """The prompt's place in the inbox as it now stands."""
-    return queue_key(
+def put_in_line(prompt: Prompt) -> None:
+    """Set when something happens to it by itself, and its place in the inbox, as it now stands."""
+    turn = escalation.plan_of(prompt).next(level=prompt.level, since=prompt.asked_at)
+    prompt.due_at = turn[0] if turn else None
+    prompt.queue_key = queue_key(
         escalated=prompt.level > 0,
         risk=prompt.risk,
         due_at=prompt.due_at,
@@ -77,12 +80,20 @@ def place(prompt: Prompt) -> str:
     )
 
 
+def is_pooled(asked: Iterable[Spec]) -> bool:
+    """Whether these name nobody in particular."""
+    return not any(spec.kind in ("user", "agent") for spec in asked)
+
+
 def _opened(ticket: WaitTicket, prompt: Prompt, asked: Sequence[Spec]) -> Model:
+    after: dict[str, Any] = {"run": str(ticket.run_id), "title": prompt.title, "assign": [str(spec) for spec in asked]}
+    if warnings := prompt.options.get("warnings"):
+        after["warnings"] = warnings
     return audit.entry(
         by=ticket.requester or SYSTEM,
         verb="prompt.opened",
         target=f"prompt:{prompt.pk}",
-        after={"run": str(ticket.run_id), "title": prompt.title, "assign": [str(spec) for spec in asked]},
+        after=after,
         channel="run",
     )
 
@@ -92,7 +103,7 @@ def _prompt(
 ) -> Prompt:
     now = clock.now()
     question = ask.question()
-    options: dict[str, Any] = dict(ask.options)
+    options: dict[str, Any] = {**ask.options, "stages": [stage.as_json() for stage in ask.stages]}
     if chain:
         options["escalate"] = [[after.total_seconds(), [str(spec) for spec in to]] for after, to in chain]
     prompt = Prompt(
@@ -113,17 +124,19 @@ def _prompt(
         options=options,
         requester=ticket.requester.as_json() if ticket.requester else None,
         risk=ask.risk,
+        stages=len(ask.stages),
         version=1 + Prompt.objects.filter(run_id=ticket.run_id, step_key=ticket.key).count(),
-        pooled=not any(spec.kind in ("user", "agent") for spec in asked),
+        pooled=is_pooled(asked),
         created_at=now,
         updated_at=now,
+        opened_at=now,
         asked_at=now,
         timeout_s=None if ask.timeout is None else ask.timeout.total_seconds(),
         on_timeout=ask.on_timeout,
     )
-    turn = escalation.plan_of(prompt).next(level=0, since=now)
-    prompt.due_at = turn[0] if turn else None
-    prompt.queue_key = place(prompt)
+    if missing := shortage.warnings(prompt):
+        options["warnings"] = missing
+    put_in_line(prompt)
     return prompt
 
 

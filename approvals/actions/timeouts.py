@@ -7,8 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from approvals.actions import opening
-from approvals.actions.closing import close, outcome_of
-from approvals.actions.deciding import shown_digest
+from approvals.actions.closing import close, outcome_of, shown_digest
 from approvals.models import Assignment, Decision, Prompt
 from approvals.policies import assignment
 from approvals.policies.assignment import Spec
@@ -54,10 +53,8 @@ def _escalate(prompt: Prompt, now: datetime) -> None:
     asked = _next_level(prompt)
     prompt.level += 1
     prompt.asked_at = prompt.updated_at = now
-    turn = plan_of(prompt).next(level=prompt.level, since=now)
-    prompt.due_at = turn[0] if turn else None
-    prompt.queue_key = opening.place(prompt)
-    prompt.pooled = prompt.pooled and not any(spec.kind == "user" for spec in asked)
+    opening.put_in_line(prompt)
+    prompt.pooled = prompt.pooled and opening.is_pooled(asked)
     prompt.save(update_fields=["level", "asked_at", "updated_at", "due_at", "queue_key", "pooled"])
     Assignment.objects.bulk_create(opening.assignments(prompt, asked), ignore_conflicts=True)
     Assignment.objects.filter(prompt=prompt, active=True).update(queue_key=prompt.queue_key)
@@ -106,6 +103,8 @@ def _expire(prompt: Prompt, now: datetime) -> None:
             at=now,
             channel=CHANNEL,
             timed_out=True,
+            stage=prompt.stage,
+            version=prompt.version,
             payload_digest=shown_digest(prompt),
         )
     audit.record(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from approvals.policies.complaints import complaints
 from approvals.states import NEGATIVE, InvalidDecision, PromptType
 
 LONGEST_REASON = 10_000  # characters
@@ -95,28 +96,5 @@ def _data_errors(question: Question, outcome: str, data: Any) -> Iterator[dict[s
         if outcome not in NEGATIVE:
             yield {"field": "data", "msg": "this prompt needs data: fill in what it asks for"}
     else:
-        # An empty registry: a reference to elsewhere is an error, never a request to another host.
-        registry: Registry[Any] = Registry()
-        found = Draft202012Validator(
-            question.schema, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER
-        )
-        for error in sorted(found.iter_errors(data), key=lambda error: list(map(str, error.absolute_path))):
-            yield {"field": _field(error), "msg": _message(error)}
-
-
-def _field(error: ValidationError) -> str:
-    path = ["data", *(str(part) for part in error.absolute_path)]
-    if error.validator == "required":
-        path.append(_missing(error))
-    return ".".join(path)
-
-
-def _message(error: ValidationError) -> str:
-    return "this is needed" if error.validator == "required" else error.message
-
-
-def _missing(error: ValidationError) -> str:
-    """The property a "required" error is about: the library gives one error each, and names it in the message only."""
-    required = cast("list[str]", error.validator_value)
-    missing = [name for name in required if name not in cast("dict[str, Any]", error.instance)]
-    return next((name for name in missing if error.message.startswith(repr(name))), missing[0])
+        for path, message in complaints(question.schema, data):
+            yield {"field": ".".join(["data", *path]), "msg": message}

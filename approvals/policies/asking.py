@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from approvals.policies import answers, binding
-from approvals.states import ESCALATE, LABELS, NEGATIVE, OUTCOMES, REJECTIONS, PromptType, Risk
+from approvals.states import ESCALATE, LABELS, NEGATIVE, OUTCOMES, REJECTIONS, PromptType, Risk, Stage
 from flowapp.engine import codec, durations
 from flowapp.engine.durations import Duration
 from flowapp.engine.errors import BadDefinition
@@ -33,12 +33,17 @@ class Ask:
     data: Any
     outcomes: tuple[dict[str, Any], ...]
     schema: Any
-    assign: Sequence[str]
+    stages: tuple[Stage, ...]
     chain: tuple[tuple[timedelta, Sequence[str]], ...]
     timeout: timedelta | None
     on_timeout: str
     risk: Risk
     options: Mapping[str, Any]
+
+    @property
+    def assign(self) -> Sequence[str]:
+        """Who is asked first."""
+        return self.stages[0].assign
 
     def question(self) -> bytes:
         """What people decide on; the run is bound to it."""
@@ -62,6 +67,8 @@ def ask(
     outcomes: Outcomes | None,
     schema: Any,
     assign: Assign,
+    quorum: int,
+    stages: Sequence[Mapping[str, Any]],
     timeout: Duration | None,
     escalate: Iterable[tuple[Duration, Assign]],
     on_timeout: str,
@@ -88,7 +95,7 @@ def ask(
         data=plain(data),
         outcomes=listed,
         schema=schema,
-        assign=_entries(assign),
+        stages=_stages(name, kind, assign, quorum, stages),
         chain=chain,
         timeout=limit,
         on_timeout=str(on_timeout),
@@ -127,6 +134,29 @@ def choices_schema(name: str, choices: Sequence[str], *, multiple: bool) -> dict
 
 def _entries(assign: Assign) -> list[str]:
     return [assign] if isinstance(assign, str) else list(assign)
+
+
+def _stages(
+    name: str, kind: PromptType, assign: Assign, quorum: int, stages: Sequence[Mapping[str, Any]]
+) -> tuple[Stage, ...]:
+    if not stages:
+        return (Stage(_entries(assign), _quorum(name, quorum)),)
+    if _entries(assign):
+        raise BadDefinition(f"prompt {name!r}: with stages, each stage names its own assign; leave out the prompt's")
+    if kind == PromptType.EDIT and len(stages) > 1:
+        raise BadDefinition(f"prompt {name!r}: an edit has one stage; put what was edited into a second prompt")
+    for stage in stages:
+        if unknown := stage.keys() - {"assign", "quorum"}:
+            raise BadDefinition(f"prompt {name!r}: a stage has assign and quorum, no {', '.join(sorted(unknown))}")
+    return tuple(
+        Stage(_entries(stage.get("assign", ())), _quorum(name, stage.get("quorum", quorum))) for stage in stages
+    )
+
+
+def _quorum(name: str, quorum: Any) -> int:
+    if not isinstance(quorum, int) or isinstance(quorum, bool) or not 0 < quorum <= 1000:
+        raise BadDefinition(f"prompt {name!r}: quorum={quorum!r} is not a number of people, from 1 on")
+    return quorum
 
 
 def _outcomes(name: str, outcomes: Outcomes) -> tuple[dict[str, Any], ...]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
 
 from approvals.states import NotEligible, Refused, Risk, StepUpRequired
+
+SECOND_FACTOR_LASTS: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Who wants to decide. `targets` are the assign entries that mean them: their e-mail, groups, role, agent name."""
+    """Who wants to decide. `targets` are the assign entries that mean them: their e-mail, groups, role, agent name.
+
+    `confirmed`: they gave a second factor in this session, recently enough.
+    """
 
     kind: str
     targets: frozenset[str]
@@ -17,6 +24,7 @@ class Candidate:
     email: str = ""
     key_id: str = ""
     key_may_decide: bool = False
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +44,20 @@ class Rules:
     requester: Requester = field(default_factory=Requester)
     four_eyes: bool = False
     risk: str = Risk.LOW
+    step_up: bool = False
     excluded: frozenset[str] = frozenset()
+
+
+def is_recent(second_factor_at: datetime | None, now: datetime) -> bool:
+    """Whether a second factor given at that time still counts (SECURITY 9)."""
+    return second_factor_at is not None and now - second_factor_at <= SECOND_FACTOR_LASTS
 
 
 def refusal(candidate: Candidate, rules: Rules) -> Refused | None:
     """Why this candidate may not decide, or None when they may."""
     if not candidate.targets & rules.targets:
         return _unasked(candidate)
-    return _person_refusal(candidate, rules) or _key_refusal(candidate, rules)
+    return _person_refusal(candidate, rules) or _key_refusal(candidate, rules) or _unconfirmed(candidate, rules)
 
 
 def _unasked(candidate: Candidate) -> Refused:
@@ -67,7 +81,17 @@ def _key_refusal(candidate: Candidate, rules: Rules) -> Refused | None:
         return NotEligible("This API key may not decide: it was not granted approvals:decide.")
     if candidate.key_id == rules.requester.key_id:
         return NotEligible("This API key started the run, so it cannot decide in it; somebody else must.")
-    return StepUpRequired() if rules.risk == Risk.HIGH else None
+    return StepUpRequired() if _wants_factor(rules) else None
+
+
+def _unconfirmed(candidate: Candidate, rules: Rules) -> Refused | None:
+    if not _wants_factor(rules) or candidate.confirmed:
+        return None
+    return StepUpRequired("This decision needs your second factor, given within the last 5 minutes.")
+
+
+def _wants_factor(rules: Rules) -> bool:
+    return rules.step_up or rules.risk == Risk.HIGH
 
 
 def _is_requester(candidate: Candidate, requester: Requester) -> bool:

@@ -44,10 +44,10 @@ class Plan:
 
 
 class Timed(Protocol):
-    """A prompt, as far as its times go."""
+    """A prompt, as far as its times go. They count from the opening of its stage."""
 
     @property
-    def created_at(self) -> datetime: ...
+    def opened_at(self) -> datetime: ...
     @property
     def timeout_s(self) -> float | None: ...
     @property
@@ -62,7 +62,7 @@ def plan_of(prompt: Timed) -> Plan:
     if not levels and prompt.on_timeout == ESCALATE:
         levels = (None,)
     timeout = None if prompt.timeout_s is None else timedelta(seconds=prompt.timeout_s)
-    return Plan(opened_at=prompt.created_at, timeout=timeout, levels=levels, on_timeout=prompt.on_timeout)
+    return Plan(opened_at=prompt.opened_at, timeout=timeout, levels=levels, on_timeout=prompt.on_timeout)
 
 
 def chain_of(prompt: Timed) -> Sequence[tuple[float, list[str]]]:

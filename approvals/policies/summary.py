@@ -48,18 +48,10 @@ def rows(data: Any) -> list[dict[str, Any]]:
     return list(_rows(data, ""))
 
 
-def changes(before: Any, after: Any) -> list[dict[str, str]]:
-    """What an edit changed, as label, before and after."""
-    old = {row["label"]: row["value"] for row in rows(before)}
-    new = {row["label"]: row["value"] for row in rows(after)}
-    labels = [label for label in {**old, **new} if old.get(label) != new.get(label)]
-    return [{"label": label, "before": old.get(label, ""), "after": new.get(label, "")} for label in labels]
-
-
 def _rows(data: Any, path: str) -> Iterator[dict[str, Any]]:
     if isinstance(data, dict) and data:
         for key, value in data.items():
-            label = f"{path} · {_words(key)}" if path else _words(key).capitalize()
+            label = f"{path} · {words(key)}" if path else words(key).capitalize()
             if is_secret(key) and value is not None:
                 yield {"label": label, "value": MASK, "masked": True}
             else:
@@ -68,14 +60,16 @@ def _rows(data: Any, path: str) -> Iterator[dict[str, Any]]:
         for number, item in enumerate(data, start=1):
             yield from _rows(item, f"{path} {number}".strip())
     elif data is not None or path:
-        yield {"label": path or "Value", "value": _text(data), "masked": False}
+        yield {"label": path or "Value", "value": text(data), "masked": False}
 
 
-def _words(key: str) -> str:
+def words(key: str) -> str:
+    """A field's name as people read it."""
     return key.replace("_", " ").replace("-", " ")
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A value in a word or a line."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -83,5 +77,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list) and value:
-        return ", ".join(_text(item) for item in value)
+        return ", ".join(text(item) for item in value)
     return json.dumps(value, ensure_ascii=False)

@@ -36,14 +36,27 @@ class PromptView:
     risk: str
     status: str
     version: int
+    stage: int
+    stages: int
     level: int
+    claimed_by: Decider | None
+    claimed_until: datetime | None
     created_at: datetime
+    opened_at: datetime
     asked_at: datetime
     due_at: datetime | None
     closed_at: datetime | None
     timeout_s: float | None
     on_timeout: str
+    quorum: int
+    votes: list[states.Vote[Any]]
     decision: states.Decision[Any] | None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What keeps it from ever being decided, as its stage was opened."""
+        found: list[str] = self.options.get("warnings", [])
+        return found
 
     @property
     def outcome_values(self) -> list[str]:
@@ -92,7 +105,11 @@ def asked_of_run(run_id: UUID) -> dict[str, PromptView]:
 
 def _whole() -> QuerySet[Prompt]:
     asked = Assignment.objects.order_by("level", "kind", "value")
-    return Prompt.objects.prefetch_related(Prefetch("assignments", asked, to_attr="asked"), _decisions())
+    return Prompt.objects.prefetch_related(Prefetch("assignments", asked, to_attr="asked"), _answers())
+
+
+def _answers() -> Prefetch[str, QuerySet[Decision], str]:
+    return Prefetch("decisions", Decision.objects.order_by("at", "id"), to_attr="answers")
 
 
 def _decisions() -> Prefetch[str, QuerySet[Decision], str]:
@@ -101,7 +118,9 @@ def _decisions() -> Prefetch[str, QuerySet[Decision], str]:
 
 def _view(prompt: Prompt) -> PromptView:
     asked: list[Assignment] = getattr(prompt, "asked", [])
-    ended_by: list[Decision] = getattr(prompt, "ended_by", [])
+    answers: list[Decision] = getattr(prompt, "answers", [])
+    ended_by = next((answer for answer in answers if answer.final), None)
+    claimant = states.decider(prompt.claimant)
     return PromptView(
         id=prompt.pk,
         run_id=prompt.run_id,
@@ -114,17 +133,24 @@ def _view(prompt: Prompt) -> PromptView:
         outcomes=prompt.outcomes,
         schema=prompt.form_schema,
         options=prompt.options,
-        assignees=[str(assignment) for assignment in asked],
+        assignees=[str(assignment) for assignment in asked if assignment.stage == prompt.stage],
         requester=states.decider(prompt.requester),
         risk=prompt.risk,
         status=prompt.status,
         version=prompt.version,
+        stage=prompt.stage,
+        stages=prompt.stages,
         level=prompt.level,
+        claimed_by=claimant,
+        claimed_until=prompt.claimed_until if claimant else None,
         created_at=prompt.created_at,
+        opened_at=prompt.opened_at,
         asked_at=prompt.asked_at,
         due_at=prompt.due_at,
         closed_at=prompt.closed_at,
         timeout_s=prompt.timeout_s,
         on_timeout=prompt.on_timeout,
-        decision=ended_by[0].result() if ended_by else None,
+        quorum=prompt.stage_at().quorum,
+        votes=[answer.vote() for answer in answers if prompt.takes_votes and not answer.timed_out],
+        decision=ended_by.result() if ended_by else None,
     )

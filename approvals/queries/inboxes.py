@@ -27,13 +27,13 @@ SCOPES: Final = {MINE: "Mine", GROUPS: "My groups", UNASSIGNED: "Unassigned", DO
 COUNT_UP_TO: Final = 99  # beyond this a count says "99+": an exact one would read every row
 FIELDS: Final = (
     *("id", "workflow", "title", "requester", "risk", "amount", "level", "created_at", "due_at", "status", "type"),
-    *("queue_key", "closed_at", "workspace_id"),
+    *("queue_key", "closed_at", "workspace_id", "stage", "stages", "claimed_by", "claimed_until"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class InboxRow:
-    """A prompt in a list. `stage` says how often it escalated, in words; empty while it has not."""
+    """A prompt in a list. `stage` says in words which of several stages is asked, and how often it escalated."""
 
     id: UUID
     workflow: str
@@ -116,7 +116,9 @@ def _open_places(targets: list[str], cursor: str | None, count: int) -> list[UUI
 
 def _closed_places(targets: list[str], cursor: str | None, count: int) -> list[UUID]:
     """The last prompts that ended among those put to these."""
-    rows = [Assignment.objects.filter(target=target, active=False) for target in targets]
+    # Without a time it is of a stage that was passed, while the prompt is still open.
+    ended = Assignment.objects.filter(active=False, closed_at__isnull=False)
+    rows = [ended.filter(target=target) for target in targets]
     arms = [before_moment(arm, "closed_at", "prompt_id", cursor).values_list("prompt_id", "closed_at") for arm in rows]
     return _merged(arms, ("-closed_at", "-prompt_id"), count)
 
@@ -141,6 +143,7 @@ def _searched(scope: str, targets: list[str], query: str, cursor: str | None, li
         prompts = _open_ones().filter(pooled=True)
     else:
         asked = Assignment.objects.filter(target__in=targets, active=scope != DONE)
+        asked = asked.filter(closed_at__isnull=scope != DONE)
         prompts = Prompt.objects.filter(pk__in=asked.values("prompt_id")).only(*FIELDS)
     prompts = prompts.filter(title__icontains=query) | prompts.filter(workflow__icontains=query)
     if scope == DONE:
@@ -160,6 +163,7 @@ def _page(found: list[Prompt], scope: str, limit: int) -> Page[InboxRow]:
 
 def _row(prompt: Prompt) -> InboxRow:
     pending = prompt.status == PromptStatus.PENDING
+    claimant = states.decider(prompt.claimant)
     late = prompt.due_at is not None and prompt.due_at < clock.now()
     return InboxRow(
         id=prompt.pk,
@@ -168,11 +172,11 @@ def _row(prompt: Prompt) -> InboxRow:
         requester=states.decider(prompt.requester),
         risk=prompt.risk,
         amount=prompt.amount,
-        stage=f"escalated {prompt.level}×" if prompt.level > 1 else "escalated" if prompt.level else "",
+        stage=states.stage_in_words(prompt.stage, prompt.stages, prompt.level),
         created_at=prompt.created_at,
         due_at=prompt.due_at,
         overdue=pending and (prompt.level > 0 or late),
-        claimed_by="",
+        claimed_by=claimant.name if claimant else "",
         status=prompt.status,
         type=prompt.type,
     )

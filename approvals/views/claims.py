@@ -1,17 +1,18 @@
-"""What else people do to a prompt in the browser: claim it, release it. Each ends at the prompt's page."""
+"""What else people do to a prompt in the browser: claim it, release it, take a vote back.
+
+Each ends at the prompt's page: htmx follows the redirect and gets its fragment. A refusal is a problem page, which
+htmx says in a toast.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from approvals import actions
-from approvals.states import PromptNotFound, Refused
 from flowapp.http.access import access
 from flowapp.http.credentials import actor_of
 from flowapp.tenancy.models import Role
@@ -23,22 +24,21 @@ MEMBERS = tuple(Role)
 @require_POST
 def claim(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
     """Say that one is looking at it."""
-    return _done(request, prompt_id, lambda: actions.claim(prompt_id, by=actor_of(request), channel="web"))
+    actions.claim(prompt_id, by=actor_of(request), channel="web")
+    return redirect("prompt", prompt_id)
 
 
 @access(*MEMBERS)
 @require_POST
 def release(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
     """Let it go again."""
-    return _done(request, prompt_id, lambda: actions.release(prompt_id, by=actor_of(request), channel="web"))
+    actions.release(prompt_id, by=actor_of(request), channel="web")
+    return redirect("prompt", prompt_id)
 
 
-def _done(request: HttpRequest, prompt_id: UUID, act: Callable[[], object]) -> HttpResponse:
-    """Do it, then show the prompt as it stands; htmx follows the redirect and gets its fragment."""
-    try:
-        act()
-    except PromptNotFound:
-        raise
-    except Refused as refused:
-        messages.warning(request, str(refused))
+@access(*MEMBERS)
+@require_POST
+def rescind(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
+    """Take one's vote back."""
+    actions.rescind(prompt_id, by=actor_of(request), channel="web")
     return redirect("prompt", prompt_id)

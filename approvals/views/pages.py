@@ -13,14 +13,16 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.middleware import HtmxDetails
 
-from approvals import actions, queries
-from approvals.forms import DecideForm
-from approvals.states import PromptNotFound, Refused
-from approvals.views import presenting
+from approvals import actions, forms, queries
+from approvals.forms import Answer
+from approvals.queries import PromptView
+from approvals.states import PromptNotFound, PromptStatus, Refused
+from approvals.views import answering, presenting
 from flowapp.http.access import access
 from flowapp.http.credentials import actor_of
 from flowapp.http.problems import Problem, from_exception
 from flowapp.http.requests import Request
+from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.models import Role
 
 
@@ -34,6 +36,7 @@ PAGE = "approvals/inbox.html"
 FRAGMENTS = ("list", "detail")
 PER_PAGE = 50
 MEMBERS = tuple(Role)
+NO_VERSION = 0  # an answer that cannot be read must not count, whatever has changed in the meantime
 
 
 @access(*MEMBERS)
@@ -58,34 +61,61 @@ def prompt(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
 def decide(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
     """Decide, then show the prompt as it stands now; a refusal says why and keeps what was typed."""
     actor = actor_of(request)
-    form = DecideForm(request.POST)
-    refused: Refused | None = None
+    view = queries.prompt_detail(prompt_id)
+    answer = forms.answer(view, request.POST)
+    if forms.BACK in request.POST:
+        shown = presenting.detail(view, viewer=actor) | answering.sent_back(view, answer, request.POST)
+        return _beside_list(request, shown)
     try:
-        if not form.is_valid():
-            raise form.refusal()
-        given = form.cleaned_data
-        actions.decide(
-            prompt_id,
-            by=actor,
-            outcome=given["outcome"],
-            reasoning=given["reasoning"],
-            data=given["answer"],
-            version=given["version"],
-            channel="web",
-        )
+        if _is_open(view, answer, actor):
+            answer.check(view)
+            if answer.wants_review(view) and forms.CONFIRMED not in request.POST:
+                shown = presenting.detail(view, viewer=actor) | answering.review(view, answer, request.POST)
+                return _beside_list(request, shown)
+        _decide(prompt_id, answer, actor)
     except PromptNotFound:
         raise
-    except Refused as error:
-        refused = error
-    if refused is None and not _htmx(request):
+    except Refused as refused:
+        return _refusal(request, prompt_id, refused, answer)
+    if not _htmx(request):
         return redirect("prompt", prompt_id)
     selected = presenting.detail(queries.prompt_detail(prompt_id), viewer=actor)
-    if refused is None:
-        return _answer(request, {"rows": [], "selected": selected})
-    selected = presenting.refused(selected, refused, request.POST)
-    context = {"rows": []} if _fragment(request) else _list(request)
+    return _answer(request, {"rows": [], "selected": selected})
+
+
+def _is_open(view: PromptView, answer: Answer, actor: Actor) -> bool:
+    """Whether an answer would count; where it would not, deciding says why and notes it."""
+    return (
+        view.status == PromptStatus.PENDING
+        and answer.version in (None, view.version)
+        and actions.why_not(view.id, by=actor) is None
+    )
+
+
+def _decide(prompt_id: UUID, answer: Answer, actor: Actor) -> None:
+    actions.decide(
+        prompt_id,
+        by=actor,
+        outcome=answer.outcome,
+        reasoning=answer.reasoning,
+        data=answer.data,
+        version=NO_VERSION if answer.errors else answer.version,
+        channel="web",
+    )
+
+
+def _refusal(request: HttpRequest, prompt_id: UUID, refused: Refused, answer: Answer) -> HttpResponse:
+    """The prompt as it stands now, why the decision was not taken, and what was typed."""
+    view = queries.prompt_detail(prompt_id)
+    back = answering.sent_back(view, answer, request.POST, refused)
+    selected = presenting.refused(presenting.detail(view, viewer=actor_of(request)), refused, back)
     problem = from_exception(refused)
-    return _answer(request, context | {"selected": selected}, status=problem.status if problem else 400)
+    return _beside_list(request, selected, status=problem.status if problem else 400)
+
+
+def _beside_list(request: HttpRequest, selected: dict[str, Any], status: int = 200) -> HttpResponse:
+    context = {"rows": []} if _fragment(request) else _list(request)
+    return _answer(request, context | {"selected": selected}, status=status)
 
 
 def _fragment(request: HttpRequest) -> str:

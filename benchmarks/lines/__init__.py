@@ -3,11 +3,23 @@
 from collections.abc import Callable
 
 from benchmarks.figures import Row
-from benchmarks.lines import decision_to_step, sequential_step, steps_at_64
+from benchmarks.lines import (
+    decision_to_step,
+    list_pages,
+    long_runs,
+    sequential_step,
+    sqlite,
+    steps_at_64,
+    waiting_runs,
+)
 from benchmarks.setting import Setting
 
 LINES: dict[str, Callable[[Setting], list[Row]]] = {
     "sequential-step": sequential_step.measure,
     "steps-at-64": steps_at_64.measure,
+    "long-runs": long_runs.measure,
     "decision-to-step": decision_to_step.measure,
+    "waiting-runs": waiting_runs.measure,
+    "list-pages": list_pages.measure,
+    "sqlite": sqlite.measure,
 }

@@ -11,23 +11,28 @@ _WARM_UP_DECISIONS = 10
 
 
 def measure(setting: Setting) -> list[Row]:
-    rows = [_row(setting, "embedded", Goal(30, 10, " ms", at_most=True), broker=None)]
+    rows = _rows(setting, "embedded", Goal(30, 10, " ms", at_most=True), broker=None)
     with servers.redis() as redis:
-        rows.append(_row(setting, "Celery+Redis", Goal(60, 25, " ms", at_most=True), broker=redis.url))
+        rows += _rows(setting, "Celery+Redis", Goal(60, 25, " ms", at_most=True), broker=redis.url)
     return rows
 
 
-def _row(setting: Setting, dispatcher: str, goal: Goal, *, broker: str | None) -> Row:
-    line = f"decision to next step, p50, {dispatcher}"
+def _rows(setting: Setting, dispatcher: str, goal: Goal, *, broker: str | None) -> list[Row]:
     url = setting.postgres.new_database()
+    times = _QUICK_DECISIONS if setting.quick else _DECISIONS
     try:
         with Side("flowapp_decisions", url=url, broker=broker) as side:
-            side.ask(decisions=_WARM_UP_DECISIONS)
-            [answer] = side.ask(decisions=_QUICK_DECISIONS if setting.quick else _DECISIONS)
+            side.ask(by="decision", times=_WARM_UP_DECISIONS)
+            decisions = side.ask(by="decision", times=times)[0]["milliseconds"]
+            signals = side.ask(by="signal", times=times)[0]["milliseconds"]
     except SideFailed as failure:
-        return Row(line, None, goal=goal, note=str(failure))
+        return [Row(f"decision to next step, p50, {dispatcher}", None, goal=goal, note=str(failure))]
     finally:
         setting.postgres.drop_database(url)
-    waits: list[float] = answer["milliseconds"]
-    note = f"{len(waits)} decisions, p95 {percentile(waits, 95):.1f} ms, longest {max(waits):.1f} ms"
+    return [_row("decision", dispatcher, decisions, goal), _row("signal", dispatcher, signals, None)]
+
+
+def _row(what: str, dispatcher: str, waits: list[float], goal: Goal | None) -> Row:
+    note = f"{len(waits)} of them, p95 {percentile(waits, 95):.1f} ms, longest {max(waits):.1f} ms"
+    line = f"{what} to next step, p50, {dispatcher}"
     return Row(line, Samples((percentile(waits, 50),), "ms"), goal=goal, note=note)

@@ -15,9 +15,9 @@ def measure(setting: Setting) -> list[Row]:
     url = setting.postgres.new_database()
     steps = 300 if setting.quick else 1000
     with Contest(unit="ms") as contest:
-        contest.enter("Flowapp", Side("flowapp_engine", url=url, at_once=1, steps=steps), _run_of(steps))
-        contest.enter("INSERT+COMMIT", Side("raw_sql", url=url, autocommit=False), _rows(steps))
-        contest.enter("INSERT, autocommit", Side("raw_sql", url=url, autocommit=True), _rows(steps))
+        contest.enter("Flowapp", Side("flowapp_engine", url=url, at_once=1, steps=steps), run_of(steps))
+        contest.enter("INSERT+COMMIT", Side("raw_sql", url=url, autocommit=False), rows(steps))
+        contest.enter("INSERT, autocommit", Side("raw_sql", url=url, autocommit=True), rows(steps))
         times = contest.run(setting.rounds)
     setting.postgres.drop_database(url)
 
@@ -31,7 +31,7 @@ def measure(setting: Setting) -> list[Row]:
     ]
 
 
-def _run_of(steps: int) -> Callable[[Side], Measure]:
+def run_of(steps: int) -> Callable[[Side], Measure]:
     def warmed_up(side: Side) -> Measure:
         side.ask(runs=1)
         return lambda: _milliseconds(side.ask(runs=1)[0], steps)
@@ -39,7 +39,7 @@ def _run_of(steps: int) -> Callable[[Side], Measure]:
     return warmed_up
 
 
-def _rows(steps: int) -> Callable[[Side], Measure]:
+def rows(steps: int) -> Callable[[Side], Measure]:
     def warmed_up(side: Side) -> Measure:
         side.ask(rows=_WARM_UP_STEPS)
         return lambda: _milliseconds(side.ask(rows=steps)[0], steps)

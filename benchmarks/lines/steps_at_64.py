@@ -27,10 +27,10 @@ def measure(setting: Setting) -> list[Row]:
     urls = {name: setting.postgres.new_database() for name in ("flowapp", "flowapp, several", "dbos", "absurd")}
     with Contest(unit="/s") as contest:
         for name, side in _sides(urls).items():
-            contest.enter(name, side, lambda opened: _warmed_up(opened, _drained, setting.round_seconds))
+            contest.enter(name, side, lambda opened: warmed_up(opened, drain_rate, setting.round_seconds))
         drained = contest.run(setting.rounds)
         for name in ("Flowapp", "DBOS", "Absurd"):
-            contest.again(name, lambda opened: _warmed_up(opened, _with_starts, setting.round_seconds))
+            contest.again(name, lambda opened: warmed_up(opened, _with_starts, setting.round_seconds))
         started = contest.run(setting.rounds)
     for url in urls.values():
         setting.postgres.drop_database(url)
@@ -88,7 +88,7 @@ def _sides(urls: dict[str, str]) -> dict[str, Side]:
     }
 
 
-def _warmed_up(side: Side, rate: Rate, seconds: float) -> Measure:
+def warmed_up(side: Side, rate: Rate, seconds: float) -> Measure:
     """Two rounds warm the side up and tell how many runs fill a round of that many seconds."""
     rate(side, AT_ONCE)
     lots = rate(side, 2 * AT_ONCE) * seconds / STEPS / AT_ONCE
@@ -96,7 +96,7 @@ def _warmed_up(side: Side, rate: Rate, seconds: float) -> Measure:
     return lambda: rate(side, runs)
 
 
-def _drained(side: Side, runs: int) -> float:
+def drain_rate(side: Side, runs: int) -> float:
     """The queue is filled before the clock starts."""
     each = runs // side.processes
     side.ask(fill=each)

@@ -1,15 +1,13 @@
 """Flowapp: from the commit of a decision (or a signal) to the start of the step behind it, embedded or over Celery."""
 
-import asyncio
-import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
-from benchmarks.flowapp_process import flowapp
+from benchmarks.flowapp_process import answering, owner
 from benchmarks.protocol import Answer, serve
 
 _POLL_SECONDS = 0.005
@@ -17,23 +15,12 @@ _QUIET_SECONDS = 0.05
 _LONGEST_SECONDS = 30
 
 
-@contextlib.asynccontextmanager
-async def side(options: dict[str, Any]) -> AsyncIterator[Answer]:
-    # Django's ORM wants a thread without an event loop, and gives each thread a connection: one does all the asking.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        stack = contextlib.ExitStack()
-        in_thread = asyncio.get_running_loop().run_in_executor
-        await in_thread(thread, stack.enter_context, flowapp(options["url"], broker=options["broker"]))
-        await in_thread(thread, stack.enter_context, _celery() if options["broker"] else _embedded())
-
-        async def answer(asked: dict[str, Any]) -> dict[str, Any]:
-            return await in_thread(thread, _answer, asked)
-
-        yield answer
-        await in_thread(thread, stack.close)
+def side(options: dict[str, Any]) -> AbstractAsyncContextManager[Answer]:
+    broker = options["broker"]
+    return answering(_answer, options["url"], broker=broker, around=_celery if broker else _embedded)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _embedded() -> Iterator[None]:
     from flowapp.dispatch.embedded import EmbeddedDispatcher
 
@@ -43,7 +30,7 @@ def _embedded() -> Iterator[None]:
     dispatcher.stop()
 
 
-@contextlib.contextmanager
+@contextmanager
 def _celery() -> Iterator[None]:
     """One worker, as `flowapp worker` starts it; this process rings its bell."""
     from flowapp.dispatch import celery
@@ -79,11 +66,11 @@ def _decision(_: int) -> float:
     from approvals.models import Prompt
     from benchmarks.workflows import decided
 
-    owner = _owner()
+    by = owner()
     run = decided.start({"amount": 600})
     _until(run, "waiting")
     prompt = Prompt.objects.get(run_id=run.id)
-    return _to_next_step(run, lambda: actions.decide(prompt.pk, by=owner, outcome="approve", channel="web"))
+    return _to_next_step(run, lambda: actions.decide(prompt.pk, by=by, outcome="approve", channel="web"))
 
 
 def _to_next_step(run: Any, decide: Callable[[], object]) -> float:
@@ -97,18 +84,6 @@ def _to_next_step(run: Any, decide: Callable[[], object]) -> float:
     time.sleep(_QUIET_SECONDS)  # asking at once would be in the way of what is measured
     _until(run, "completed")
     return float((run.output - committed[0]) * 1000)
-
-
-def _owner() -> Any:
-    from flowapp.tenancy import actions, queries
-    from flowapp.tenancy.actors import SYSTEM
-    from flowapp.tenancy.models import Member, Role, User
-
-    owner = Member.objects.filter(role=Role.OWNER).first()
-    if owner is None:
-        person = User.objects.create_user("ana@example.com", None, name="Ana")
-        owner = actions.add_member(user=person, role=Role.OWNER, by=SYSTEM)
-    return queries.actor_for(owner)
 
 
 def _until(run: Any, status: str) -> None:

@@ -1,31 +1,17 @@
 """Flowapp: a queue is filled, then the embedded dispatcher of this process drains it; or both at the same time."""
 
-import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from benchmarks.flowapp_process import flowapp
+from benchmarks.flowapp_process import answering
 from benchmarks.protocol import Answer, serve
 
 _POLL_SECONDS = 0.02
 
 
-@contextlib.asynccontextmanager
-async def side(options: dict[str, Any]) -> AsyncIterator[Answer]:
-    # Django's ORM wants a thread without an event loop, and gives each thread a connection: one does all the asking.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        stack = contextlib.ExitStack()
-        in_thread = asyncio.get_running_loop().run_in_executor
-        await in_thread(thread, stack.enter_context, flowapp(options["url"]))
-
-        async def answer(asked: dict[str, Any]) -> dict[str, Any]:
-            return await in_thread(thread, _answer, options, asked)
-
-        yield answer
-        await in_thread(thread, stack.close)
+def side(options: dict[str, Any]) -> AbstractAsyncContextManager[Answer]:
+    return answering(lambda asked: _answer(options, asked), options["url"])
 
 
 def _answer(options: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:

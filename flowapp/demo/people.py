@@ -10,6 +10,7 @@ from typing import TypedDict
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
+from flowapp.http.accounts import confirm_address
 from flowapp.tenancy import actions, keys, queries
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.errors import UnfitKey
@@ -113,6 +114,7 @@ def admit(workspace: Workspace, home: Path, kept: Kept, preset_key: str) -> tupl
         present = [person for person in CAST if person.email in members]
         for person in present:
             _set_password(members[person.email].user, kept["password_hash"])
+            confirm_address(members[person.email].user)
             _admit(members[person.email], home, kept)
         people = [_access(members[person.email], person, kept) for person in present]
     return preset_key or kept["api_key"], people

@@ -93,8 +93,12 @@ def _ring_if_ready(queues: list[str]) -> None:
 
 @worker_ready.connect
 def _started(sender: Any = None, **_: Any) -> None:
-    """A thread pool shares one process: start its engine, and so the sweeper, before the first message."""
-    if sender is None or "prefork" not in str(getattr(sender, "pool_cls", "")):
+    """A thread pool shares one process: start its engine, and so the sweeper, before the first message.
+
+    The parent of forked children must have none: they would inherit it, and its database connections, on every fork.
+    """
+    controller = getattr(sender, "controller", None)
+    if "prefork" not in str(getattr(controller, "pool_cls", "")):
         _engine()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db import InterfaceError, OperationalError
 
 from . import store
+from .attempts import in_context, overran, result_of
 from .calls import Call
 from .outbox import Reservation
 from .records import Write
@@ -33,8 +35,7 @@ class Attempt:
         self._late = False
 
     async def run(self) -> None:
-        from .executor import in_context
-
+        await self._driver.outbox.committed()
         try:
             await self._within_timeout(partial(in_context(), store.commit_atomic, self._work))
         except (OperationalError, InterfaceError):
@@ -51,25 +52,26 @@ class Attempt:
 
     def _work(self) -> Write:
         """In a thread, inside the transaction: the function, then its checkpoint's number."""
-        from .executor import result_of
-
         step = self._call.step
         assert step is not None
         output, value = result_of(self._call, step.fn(*self._call.args, **self._call.kwargs))
-        return asyncio.run_coroutine_threadsafe(self._reserve(output, value), self._executor.loop).result().write
+        reserved: Future[Reservation] = Future()
+        self._executor.loop.call_soon_threadsafe(self._reserve, output, value, reserved)
+        return reserved.result().write
 
-    async def _reserve(self, output: bytes, value: object) -> Reservation:
-        from .executor import overran
-
-        if self._late:
-            raise overran(self._call)
-        self._reservation = self._driver.steps.reserve(self._call, output, value, self._started_at)
-        return self._reservation
+    def _reserve(self, output: bytes, value: object, reserved: Future[Reservation]) -> None:
+        """On the loop's thread: number the outcome, unless it is not wanted any more."""
+        try:
+            if self._late:
+                raise overran(self._call)
+            self._reservation = self._driver.steps.reserve(self._call, output, value, self._started_at)
+        except Exception as refused:
+            reserved.set_exception(refused)
+        else:
+            reserved.set_result(self._reservation)
 
     async def _within_timeout(self, work: partial[None]) -> None:
         """Wait for the transaction; one that is over its time and has not been numbered will roll back."""
-        from .executor import overran
-
         assert self._call.step is not None
         running = asyncio.ensure_future(self._executor.run_sync(work))
         await asyncio.wait({running}, timeout=self._call.step.timeout)

@@ -11,11 +11,12 @@ from typing import Any
 from .errors import NotInBody
 from .loop import RunLoop
 
-REFUSED = frozenset(
+_REFUSED = (
     "time.sleep open os.listdir os.scandir os.mkdir os.remove os.rename os.rmdir os.system os.exec os.posix_spawn "
     "subprocess.Popen socket.connect socket.bind socket.sendto socket.getaddrinfo socket.gethostbyname "
-    "sqlite3.connect urllib.Request".split()
+    "sqlite3.connect urllib.Request"
 )
+REFUSED = frozenset(_REFUSED.split())
 # Files that Python itself opens (imports, source lines for a traceback, time zones) are no I/O of the body's own.
 PYTHONS_OWN = frozenset({"open", "os.listdir", "os.scandir"})
 _STANDARD = sysconfig.get_path("stdlib")

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID, uuid5
 
 
-
 class Chance:
     """The draws of one run. A fork draws as its original did, up to the last outcome that it took over from it."""
 

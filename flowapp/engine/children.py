@@ -16,7 +16,6 @@ from .calls import WaitTicket
 from .errors import ChildFailed, InvalidInput, NeedsAttention
 from .models import Run, Wait
 from .registry import WorkflowDefinition
-from .states import RunStatus
 
 
 def open_child(

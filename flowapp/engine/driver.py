@@ -14,22 +14,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from django.core.exceptions import SynchronousOnlyOperation
 from django.db.models import Model
 from pydantic import ValidationError
 
-from . import clock, codec, failures, registry, waits
-from .calls import Call, Decode, Key
-from .errors import ContinueAsNew, Fenced, NeedsAttention, NotInBody
+from . import clock, codec, delivery, ending, failures, registry, waits
+from .calls import Call, Key
+from .errors import Fenced, NeedsAttention
 from .loop import RunLoop
 from .open_waits import OpenWaits
 from .outbox import NOTHING, Entry, Outbox
-from .records import Arrival, AttemptRow, CheckpointRow, Claimed, End, Outcome, Recorded, Write, Written
+from .questions import Questions
+from .records import Claimed, End, Outcome, Recorded, Write, Written
 from .registry import WorkflowDefinition
 from .replay import Replay
 from .runtime import Runtime
 from .states import RunStatus, StepStatus
 from .steps import Steps
+from .writes import Writes
 
 if TYPE_CHECKING:
     from .executor import Executor
@@ -52,17 +53,17 @@ class RunDriver:
         self.waits = OpenWaits(past.waits, recorded)
         self.steps = Steps(self, past.attempts)
         self.outbox = Outbox(self.replay.last_seq, sum(row.size for row in past.checkpoints))
+        self.write = Writes(run, self.waits).build
+        self.questions = Questions(self)
         begun = {*self.waits.keys, *self.steps.begun}
         self.runtime = Runtime(self, run, self.replay, self.waits, begun)
-        self.loop = RunLoop(self.runtime)
+        self.loop = RunLoop(self.runtime)  # type: ignore[abstract]  # what it lacks is refused by name
         self._main: asyncio.Task[Any] | None = None
         self._definition: WorkflowDefinition[Any, Any] | None = None
         self._attention: NeedsAttention | None = None
         self._pausing = run.pausing
         self._preparing = 0
         self._fetching = False
-        self._asking = 0
-        self._nudged = False
         self._pumping = False
         self._park: asyncio.TimerHandle | None = None
 
@@ -74,9 +75,7 @@ class RunDriver:
             definition = registry.find(self.run.workflow, self.run.version)
             args = (codec.decode(self.run.input, definition.input_type),) if definition.takes_input else ()
         except ValidationError as error:
-            return self._stop_for_attention(
-                NeedsAttention(f"the recorded input no longer fits the workflow: {error}")
-            )
+            return self._stop_for_attention(NeedsAttention(f"the recorded input no longer fits the workflow: {error}"))
         except Exception as error:
             return self._stop_for_attention(NeedsAttention(str(error)))
         self._definition = definition
@@ -102,10 +101,8 @@ class RunDriver:
 
     def nudge(self) -> None:
         """Something may have arrived: look."""
-        if self._asking:
-            self._nudged = True  # the answer under way may have been read too early
-        elif not self.over:
-            self.ask(self.write(collect=True))
+        if not self.over:
+            self.questions.look(self.write)
 
     def attend(self, error: NeedsAttention) -> None:
         """Stop at the end of this turn; the body cannot swallow this as it could an exception."""
@@ -156,7 +153,7 @@ class RunDriver:
             self._start_calls(only_streams=main.done())
         entry = self.outbox.take()
         if entry is not None:
-            self._deliver(entry.call, entry.status, entry.output, entry.error, entry.ended_at, entry.value)
+            self._deliver(entry.call, entry, entry.output, entry.value)
             return True
         return bool(self.waits.arrived) and self._take_arrival()
 
@@ -180,42 +177,16 @@ class RunDriver:
         self.runtime.delivered = record.seq
         call = self.runtime.calls.get((record.name, record.occurrence))
         if call is not None:  # else the body gave it up again, as it did before
-            self._deliver(call, record.status, output, record.error, record.ended_at)
+            self._deliver(call, record, output)
 
-    def _deliver(
-        self,
-        call: Call,
-        status: str,
-        output: bytes | None,
-        error: dict[str, Any] | None,
-        ended_at: datetime,
-        value: Any = NOTHING,
-    ) -> None:
+    def _deliver(self, call: Call, outcome: Entry | Recorded, output: bytes | None, value: Any = NOTHING) -> None:
         runtime = self.runtime
         runtime.calls.pop(call.key, None)
-        runtime.time = max(runtime.time, ended_at)
-        if call.future.done():
-            return
-        if status == StepStatus.COMPLETED:
-            if value is not NOTHING:
-                call.future.set_result(value)
-            else:
-                self._deliver_decoded(call, output, call.decode)
-        elif status == StepStatus.FAILED:
-            call.future.set_exception(failures.rebuild(error or {"type": "Error", "message": ""}))
-        else:
-            call.future.cancel()
-
-    def _deliver_decoded(self, call: Call, output: bytes | None, decode: Decode) -> None:
-        try:
-            call.future.set_result(decode(output))
-        except ValidationError as wrong:
-            self.attend(NeedsAttention(f"the recorded outcome of {call.key[0]!r} no longer fits its type: {wrong}"))
-        except NeedsAttention as attention:
-            self.attend(attention)
-        except Exception as raised:  # a wait's decode raises what the verb promises, such as WaitTimeout
-            raised.__flowapp_step__ = call.key[0]  # type: ignore[attr-defined]
-            call.future.set_exception(raised)
+        runtime.time = max(runtime.time, outcome.ended_at)
+        if not call.future.done():
+            wrong = delivery.deliver(call, outcome.status, output, outcome.error, value)
+            if wrong is not None:
+                self.attend(wrong)
 
     def _start_calls(self, *, only_streams: bool) -> None:
         starting, self.runtime.starting = self.runtime.starting, {}
@@ -251,16 +222,13 @@ class RunDriver:
             return True
         return False
 
-    def prepared(self, call: Call, rows: Sequence[Model] | BaseException) -> None:
+    def prepared(self, call: Call, rows: Sequence[Model] | NeedsAttention) -> None:
         """The rows that belong to a new wait are ready."""
         self._preparing -= 1
         if self.over:
             return
         if isinstance(rows, NeedsAttention):
             self.attend(rows)
-        elif isinstance(rows, BaseException):
-            logger.error("a wait could not be prepared", exc_info=rows)
-            self.attend(NeedsAttention(f"{call.key[0]!r} could not be opened: {rows}"))
         elif not call.future.done():
             assert call.opening is not None
             call.opening = replace(call.opening, also=tuple(rows))
@@ -273,7 +241,7 @@ class RunDriver:
         """Nothing is ready: register new waits, and suspend when only waits are outstanding."""
         if self._preparing or self._fetching:
             return
-        if self.steps.running or self._asking or not self.outbox.settled:
+        if self.steps.running or self.questions.open or not self.outbox.settled:
             if self.waits.unwritten:
                 self.ask(self.write(open_=True))
             return
@@ -305,6 +273,7 @@ class RunDriver:
         With `now` it is delivered before the commit: only for what is durable elsewhere, when nothing is ahead of it.
         """
         row = self.outbox.number(entry, since)
+        self.outbox.submitted += 1
         entry.committed = now
         if self.waits.dropping:
             drop = (*drop, *self.waits.to_drop())
@@ -312,7 +281,8 @@ class RunDriver:
         self.executor.store.submit(write, lambda outcome: self._recorded(entry, outcome))
 
     def _recorded(self, entry: Entry, outcome: Outcome) -> None:
-        if self._lost(outcome) or entry.committed:
+        self.outbox.note_answer()
+        if self.lost(outcome) or entry.committed:
             return
         entry.committed = True
         self._go_on()
@@ -330,7 +300,7 @@ class RunDriver:
             self.pump()
 
     def _could_be_dropped(self) -> bool:
-        busy = self.steps.running or self._preparing or self._asking or self._fetching
+        busy = self.steps.running or self._preparing or self.questions.open or self._fetching
         return bool(self.outbox) and not busy and self.outbox.settled
 
     def withdrawn(self, call: Call) -> None:
@@ -352,72 +322,28 @@ class RunDriver:
         """The outcome of a wait is recorded, or about to be, but the body gave it up before it saw it."""
         record = self.replay.pending(call.key)
         if record is None or record.status != StepStatus.CANCELLED:
-            self.executor.store.submit(self.write(give_back=((call.kind, call.key),)), self._lost)
+            self.executor.store.submit(self.write(give_back=((call.kind, call.key),)), self._noted)
 
     def mark(self, call: Call) -> None:
         """Record a marker: an outcome of its own that the body does not await."""
         now = clock.now()
         self.record(Entry(call, StepStatus.COMPLETED, None, None, now), since=now)
 
-    # -- asking the store ------------------------------------------------------------------------------------------
-
-    def write(
-        self,
-        *,
-        checkpoints: Sequence[CheckpointRow] = (),
-        attempts: Sequence[AttemptRow] = (),
-        drop: Sequence[Key] = (),
-        give_back: Sequence[tuple[str, Key]] = (),
-        open_: bool = False,
-        collect: bool = False,
-        suspend: bool = False,
-        requeue: bool = False,
-        end: End | None = None,
-    ) -> Write:
-        """What this run wants committed; with `open_` also the waits that are due to be opened or dropped."""
-        run = self.run
-        return Write(
-            run.id,
-            run.workspace_id,
-            run.fence,
-            parent_id=run.parent_id,
-            checkpoints=checkpoints,
-            attempts=attempts,
-            drop=(*drop, *self.waits.to_drop()) if open_ else drop,
-            give_back=give_back,
-            open=self.waits.to_open() if open_ else (),
-            collect=collect,
-            suspend=suspend,
-            requeue=requeue,
-            end=end,
-        )
+    # -- what the store answers ------------------------------------------------------------------------------------
 
     def ask(self, write: Write) -> None:
         """Hand a write to the store whose answer may bring arrivals or suspend the run."""
-        self._asking += 1
-        self.executor.store.submit(write, self._answered)
+        self.questions.ask(write)
 
-    def _answered(self, outcome: Outcome) -> None:
-        self._asking -= 1
-        if self._lost(outcome):
-            return
-        assert isinstance(outcome, Written)
-        if outcome.suspended:
-            return self.abandon()
-        self._pausing = outcome.pausing
-        for arrival in outcome.arrivals:
-            self._arrive(arrival)
-        if self._nudged and not self._asking:
-            self._nudged = False
-            self.nudge()
+    def answered(self, answer: Written) -> None:
+        """The store found this when it committed a write."""
+        self._pausing = answer.pausing
+        for arrival in answer.arrivals:
+            self.waits.arrive(arrival)
+        self.questions.look_again(self.write)
         self.pump()
 
-    def _arrive(self, arrival: Arrival) -> None:
-        key = (arrival.name, arrival.occurrence)
-        if key in self.waits:  # else it was read before this run took it
-            self.waits.arrived.setdefault(key, arrival)
-
-    def _lost(self, outcome: Outcome) -> bool:
+    def lost(self, outcome: Outcome) -> bool:
         """Whether this run is no longer ours to drive."""
         if self.over:
             return True
@@ -430,31 +356,17 @@ class RunDriver:
             return True
         return False
 
+    def _noted(self, outcome: Outcome) -> None:
+        self.lost(outcome)
+
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def _finish(self, main: asyncio.Task[Any]) -> None:
-        error = asyncio.CancelledError() if main.cancelled() else main.exception()
-        try:
-            self.replay.refuse_unreached(_how(error))
-            end = self._end_of(main, error)
-        except NeedsAttention as attention:
-            return self._stop_for_attention(attention)
-        except Exception as wrong:  # the output cannot be stored
-            end = End(RunStatus.FAILED, error=failures.describe(wrong))
-        self._end(end)
-
-    def _end_of(self, main: asyncio.Task[Any], error: BaseException | None) -> End:
         assert self._definition is not None
-        if isinstance(error, ContinueAsNew):
-            data = codec.encode(error.input)
-            codec.decode(data, self._definition.input_type)
-            return End(RunStatus.QUEUED, new_input=data)
-        if isinstance(error, SynchronousOnlyOperation):
-            where = "the database was called in a workflow's body, which does no I/O of its own: do this in a step"
-            error = NotInBody(where).with_traceback(error.__traceback__)
-        if error is not None:
-            return End(RunStatus.FAILED, error=failures.describe(error))
-        return End(RunStatus.COMPLETED, output=codec.encode(main.result()))
+        try:
+            self._end(ending.end_of(main, self._definition, self.replay))
+        except NeedsAttention as attention:
+            self._stop_for_attention(attention)
 
     def _stop_for_attention(self, error: NeedsAttention) -> None:
         self._end(End(RunStatus.NEEDS_ATTENTION, error=failures.describe(error), compare=error.compare))
@@ -469,9 +381,3 @@ class RunDriver:
             logger.error("run %s: its end was refused", self.run.id, exc_info=outcome)
             end = End(RunStatus.NEEDS_ATTENTION, error=failures.describe(outcome))
             self.executor.store.submit(self.write(end=end), lambda _: None)
-
-
-def _how(error: BaseException | None) -> str:
-    if error is None:
-        return "returned"
-    return "continued as new" if isinstance(error, ContinueAsNew) else f"raised {type(error).__name__}: {error}"

@@ -100,7 +100,7 @@ def shape_of(event: Event) -> dict[str, Any]:
 
 
 def _candidates(event: Event) -> list[tuple[UUID, str, int]]:
-    """The waits that the event may match: by an indexed value, or any that has none (or when the event has too many)."""
+    """The waits that the event may match: by an indexed value, or any without one (or all, when it has too many)."""
     found = Wait.objects.filter(kind="event", subject=event.name, arrival__isnull=True)
     keys = EventKey.objects.filter(event_id=event.id)
     if not keys.filter(match=expressions.TOO_MANY).exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
@@ -18,10 +19,11 @@ from django.utils.module_loading import import_string
 
 from flowapp.tenancy.scope import scoped
 
-from . import atomic, body_io, claims, codec
+from . import atomic, body_io, claims
+from .attempts import in_context, overran, result_of
 from .calls import Call, WaitTicket
 from .driver import RunDriver
-from .errors import BadResult, Fenced, StepTimeout
+from .errors import Fenced, NeedsAttention
 from .records import Claimed, Outcome, Recorded, Write
 from .registry import AttemptInfo, current_attempt
 from .steps import attempt_row
@@ -29,6 +31,7 @@ from .steps import attempt_row
 if TYPE_CHECKING:
     from .runtime import Runtime
 
+logger = logging.getLogger("flowapp.engine")
 SHOW_AFTER = 0.3  # seconds after which a running step gets a row, so that people see it
 ASK_AGAIN = 0.5  # seconds between questions to a database that is away
 
@@ -94,7 +97,7 @@ class Executor:
         task = asyncio.Task(self._attempt(driver, call), loop=self.loop, context=context, eager_start=True)
         if not task.done():
             call.task = task
-            shown = self.loop.call_later(SHOW_AFTER, driver.steps.runs_long, call, call.since)
+            shown = self.loop.call_later(SHOW_AFTER, driver.steps.runs_long, call)
             task.add_done_callback(lambda _: shown.cancel())
 
     def prepare(self, driver: RunDriver, call: Call) -> None:
@@ -172,12 +175,15 @@ class Executor:
         assert call.prepare is not None
         key = f"{call.key[0]}#{call.key[1]}"
         ticket = WaitTicket(run.id, run.workspace_id, run.fence, key, run.workflow, driver.runtime.requester)
-        rows: Sequence[Model] | BaseException
+        rows: Sequence[Model] | NeedsAttention
         try:
             with scoped(run.workspace_id):
                 rows = await self.until_answered(partial(in_context(), call.prepare, ticket))
+        except NeedsAttention as attention:
+            rows = attention
         except Exception as error:
-            rows = error
+            logger.exception("a wait could not be prepared")
+            rows = NeedsAttention(f"{call.key[0]!r} could not be opened: {error}")
         self.loop.call_soon(driver.prepared, call, rows)
 
     async def _fetch(self, driver: RunDriver, record: Recorded) -> None:
@@ -194,31 +200,11 @@ class Executor:
                 await asyncio.sleep(ASK_AGAIN)
 
 
-def result_of(call: Call, returned: Any) -> tuple[bytes, Any]:
-    """A step's result as it is stored, and as the body gets it: the same now as on replay. Raises BadResult."""
-    output = codec.encode(returned)
-    try:
-        return output, call.decode(output)
-    except Exception as wrong:
-        raise BadResult(f"step {call.key[0]!r} returned what its annotation does not allow: {wrong}") from wrong
-
-
-def overran(call: Call) -> StepTimeout:
-    """The error of a step that took too long."""
-    assert call.step is not None
-    return StepTimeout(f"step {call.key[0]!r} took longer than its timeout of {call.step.timeout:g} s")
-
-
 def _idempotency_key(driver: RunDriver, call: Call) -> str:
     """run:step:occurrence; a run that continued as new is told apart from its earlier lives."""
     run, (name, occurrence) = driver.run, call.key
     life = f"{run.id}.{run.generation}" if run.generation else run.id
     return f"{life}:{name}:{occurrence}"
-
-
-def in_context() -> Callable[..., Any]:
-    """Carries the scope and the step's own facts into another thread."""
-    return contextvars.copy_context().run
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ def describe(error: BaseException, step: str | None = None) -> dict[str, Any]:
     return {
         "type": error.type if isinstance(error, StepFailed) else cls.__name__,
         "message": _text(error) or cls.__name__,
-        "step": step or getattr(error, "__flowapp_step__", None),
+        "step": step or getattr(error, "__flowapp_step__", None) or None,
         "class": f"{cls.__module__}:{cls.__qualname__}",
         "args": _plain(error.args),
         "state": _plain({key: item for key, item in vars(error).items() if not key.startswith("__")}),
@@ -29,10 +29,15 @@ def describe(error: BaseException, step: str | None = None) -> dict[str, Any]:
     }
 
 
+def mark(error: BaseException, step: str) -> None:
+    """Note which step or wait an exception came from."""
+    error.__flowapp_step__ = step  # type: ignore[attr-defined]
+
+
 def rebuild(record: dict[str, Any]) -> BaseException:
     """The recorded error as an exception of its own class; StepFailed when that class cannot be had or rebuilt."""
     error = _instance(record) or StepFailed(record["type"], record["message"])
-    error.__flowapp_step__ = record.get("step")  # type: ignore[attr-defined]
+    mark(error, record.get("step") or "")
     return error
 
 

@@ -1,4 +1,4 @@
-"""The engine's tables. Only store.py, arrivals.py, claims.py and runs.py write runs; only queries.py reads them for others.
+"""The engine's tables. Only queries.py reads them for others; store, arrivals, claims, runs and sweep write runs.
 
 Lock order: a run's row first, then its waits and signals, then anything a room above keeps for them.
 Rows that belong to a run carry its id without a foreign key: every write proves under the run's lock that the run

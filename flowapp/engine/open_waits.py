@@ -64,6 +64,12 @@ class OpenWaits:
         if self.forget(key):
             self.dropping.append(key)
 
+    def arrive(self, arrival: Arrival) -> None:
+        """Something arrived; what the run has taken meanwhile was only read too early."""
+        key = (arrival.name, arrival.occurrence)
+        if key in self._open:
+            self.arrived.setdefault(key, arrival)
+
     def take(self, key: Key) -> Arrival:
         """Consume what arrived for a wait."""
         self._open.pop(key, None)

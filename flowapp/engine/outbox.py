@@ -3,6 +3,7 @@ all before it are committed. That order is what replay repeats."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,9 @@ class Outbox:
         self._seq = last_seq
         self._stored = stored  # bytes
         self.entries: deque[Entry] = deque()
+        self.submitted = 0
+        self._answered = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -84,6 +88,21 @@ class Outbox:
                 f"the results of this run are over the limit of {codec.RUN_LIMIT:,} bytes; "
                 "store them elsewhere, or begin anew with ctx.continue_as_new"
             )
+
+    def note_answer(self) -> None:
+        """One more of the submitted outcomes is committed; they are so in their order."""
+        self._answered += 1
+        while self._waiting and self._waiting[0][0] <= self._answered:
+            waiting = self._waiting.popleft()[1]
+            if not waiting.done():
+                waiting.set_result(None)
+
+    async def committed(self) -> None:
+        """Wait until all that was submitted so far is committed: what commits by itself must not overtake it."""
+        if self._answered < self.submitted:
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((self.submitted, waiting))
+            await waiting
 
     @property
     def settled(self) -> bool:

@@ -210,7 +210,7 @@ def _fields(model: type[Model]) -> list[Field[Any, Any]]:
 
 
 def _names(model: type[Model]) -> str:
-    return ", ".join(field.column for field in _fields(model))
+    return ", ".join(str(field.column) for field in _fields(model))
 
 
 def _marks(model: type[Model]) -> str:

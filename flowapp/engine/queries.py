@@ -197,7 +197,7 @@ def stream(run_id: UUID, name: str, *, after: int = 0, limit: int = STEPS_SHOWN)
     stored = Checkpoint.objects.filter(run_id=run_id, name=f"stream:{name}", kind="stream", occurrence__gt=after)
     # A gap is a chunk whose commit is still under way: what follows it waits for it.
     found = dict(stored.order_by("occurrence").values_list("occurrence", "output")[: limit + 1])
-    chunks = []
+    chunks: list[Any] = []
     while (at := after + len(chunks) + 1) in found and len(chunks) < limit:
         chunks.append(codec.plain(found[at]))
     more = len(found) > len(chunks)

@@ -63,9 +63,7 @@ def job(step: StepDefinition[..., Any], name: str, args: tuple[Any, ...], kwargs
         policy.jitter,
         [f"{error.__module__}:{error.__qualname__}" for error in policy.non_retryable],
     )
-    return Job(
-        module, qualname, name, list(args), dict(kwargs), retry, step.timeout, step.atomic, step.at_most_once
-    )
+    return Job(module, qualname, name, list(args), dict(kwargs), retry, step.timeout, step.atomic, step.at_most_once)
 
 
 def child_of(work: Job, queue: str) -> Callable[[Any], Any]:

@@ -17,7 +17,7 @@ from django.db.models import Model
 
 from flowapp.tenancy.actors import Actor
 
-from . import chance, clock, codec, remote_steps
+from . import chance, clock, codec, failures, remote_steps
 from .calls import Call, CallFuture, Decode, Key, WaitTicket
 from .chance import Chance
 from .durations import Duration, parse
@@ -233,11 +233,11 @@ class Runtime:
             return True
 
     def _stored(self, name: str, value: Any) -> bytes:
-        """What is passed to a step or wait, as bytes. Raises NotSerializable or PayloadTooLarge, marked with the step."""
+        """What is passed to a step or wait, as bytes. Raises NotSerializable, PayloadTooLarge."""
         try:
             return codec.within_limit(codec.to_bytes(value))
         except (NotSerializable, PayloadTooLarge) as error:
-            error.__flowapp_step__ = name  # type: ignore[attr-defined]
+            failures.mark(error, name)
             raise
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from . import clock, failures
 from .calls import Call
 from .errors import Fenced, NeedsAttention
+from .models import Attempt
 from .outbox import Entry, Reservation
 from .records import AttemptRow, Key, OpenWait
 from .states import StepStatus
@@ -17,23 +18,13 @@ if TYPE_CHECKING:
     from .driver import RunDriver
 
 
-class Attempted(Protocol):
-    """An earlier attempt of a step, as a row or as it is about to be one."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def occurrence(self) -> int: ...
-    @property
-    def ended_at(self) -> datetime | None: ...
-    @property
-    def args_hash(self) -> bytes: ...
+type Attempted = Attempt | AttemptRow  # an earlier attempt of a step, as a row or as it is about to be one
 
 
 class Steps:
     """Which steps run, and how often each has been tried."""
 
-    def __init__(self, driver: RunDriver, attempts: Iterable[Attempted]) -> None:
+    def __init__(self, driver: RunDriver, attempts: Iterable[Attempt]) -> None:
         self.running = 0
         self._driver = driver
         self._attempts: dict[Key, list[Attempted]] = {}
@@ -52,7 +43,9 @@ class Steps:
         if self._attempts:
             before = self._attempts.get(call.key, [])
             if any(bytes(attempt.args_hash) != call.args_hash for attempt in before):
-                return driver.attend(NeedsAttention(f"step {call.key[0]!r} failed before with other arguments than now"))
+                return driver.attend(
+                    NeedsAttention(f"step {call.key[0]!r} failed before with other arguments than now")
+                )
             if step.at_most_once and any(attempt.ended_at is None for attempt in before):
                 unknown = f"step {call.key[0]!r} was cut off and may run at most once: its outcome is unknown; "
                 return driver.attend(NeedsAttention(f"{unknown}find out whether it took effect, then retry or cancel"))
@@ -109,10 +102,12 @@ class Steps:
             self.start(call)
         self._driver.pump_soon()
 
-    def runs_long(self, call: Call, started_at: datetime) -> None:
+    def runs_long(self, call: Call) -> None:
         """Make a step that takes its time visible to people."""
         if not self._driver.over and call.key in self._driver.runtime.calls:
-            self._driver.executor.store.submit(self._driver.write(attempts=(attempt_row(call, started_at),)), _ignore)
+            assert call.since is not None
+            row = attempt_row(call, call.since)
+            self._driver.executor.store.submit(self._driver.write(attempts=(row,)), _ignore)
 
     # -- atomic steps: numbered here, committed in their own transaction ---------------------------------------------
 

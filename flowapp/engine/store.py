@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import DataError, IntegrityError, connection, models, transaction
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 
 from . import arrivals, clock, codec, postgresql, signals, waits
 from .errors import Fenced
@@ -35,7 +35,9 @@ def apply(batch: Sequence[Write]) -> list[Outcome]:
             return _apply_with_ends(batch)
         with transaction.atomic():
             return _apply(batch)
-    except (IntegrityError, DataError, ValueError, TypeError) as error:
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: all of it is tried again
+    except Exception as error:
         if len(batch) > 1:
             middle = len(batch) // 2
             return apply(batch[:middle]) + apply(batch[middle:])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import builtins
+import inspect
 import logging
 from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable

@@ -21,6 +21,7 @@ from flowapp.audit import record
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.models import Role
 
+from . import rates
 from .credentials import actor_of
 from .problems import Problem, respond
 from .requests import Request
@@ -107,7 +108,7 @@ def _guard_operation(operation: Any) -> None:
 
 
 class AccessMiddleware:
-    """Judges every request by its view's declaration, and audits refusals."""
+    """Counts every request, judges it by its view's declaration, and audits refusals."""
 
     sync_capable = async_capable = True
 
@@ -134,9 +135,10 @@ class AccessMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: object, kwargs: object
     ) -> HttpResponseBase | None:
-        if view.__module__.startswith(ELSEWHERE):
-            return None
         try:
+            rates.spend(cast("Request", request))
+            if view.__module__.startswith(ELSEWHERE):
+                return None
             check(request, declared(view) or _undeclared(view))
         except Problem as problem:
             return respond(request, problem)

@@ -37,7 +37,7 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 def confirm_address(user: User) -> None:
     """Take a person's address as theirs, without a mail: for people whom an operator or the demo makes."""
-    EmailAddress.objects.get_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
+    EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
 
 
 def _box() -> MultiFernet:

@@ -31,6 +31,12 @@ class Decision(Out):
     timed_out: bool
 
 
+class Vote(Decision):
+    """One answer of several that a prompt wants, and the stage it was given in."""
+
+    stage: int
+
+
 class Prompt(Out):
     """A question a run puts to people, with exactly what is decided on."""
 
@@ -51,6 +57,13 @@ class Prompt(Out):
     risk: Risk
     status: PromptStatus
     version: int
+    stage: int = Field(description="Which of its stages is asked now, from 1.")
+    stages: int
+    quorum: int = Field(description="How many people must give the same answer at this stage.")
+    votes: list[Vote] = Field(description="Who answered what, where one answer is not enough.")
+    warnings: list[str] = Field(description="Why it may never be decided, such as too few people for its quorum.")
+    claimed_by: Person | None = Field(description="Who is looking at it; others may decide it all the same.")
+    claimed_until: datetime | None
     created_at: datetime
     due_at: datetime | None
     decision: Decision | None
@@ -96,6 +109,8 @@ def get_prompt(request: Request, prompt_id: UUID) -> Prompt:
 def complete_prompt(request: Request, prompt_id: UUID, answer: Answer) -> Prompt:
     """Decide a prompt, once; only its assignees may. Answers with the prompt and its decision.
 
+    While more people are needed the prompt stays pending, and your answer stands among its `votes`.
+
     The same person deciding the same again gets the same answer; whoever comes second gets 409 and the decision
     that counts.
     """
@@ -108,4 +123,28 @@ def complete_prompt(request: Request, prompt_id: UUID, answer: Answer) -> Prompt
         version=answer.version,
         channel="api",
     )
+    return Prompt.model_validate(queries.prompt_detail(prompt_id))
+
+
+@router.post("/prompts/{prompt_id}/claim", response=Prompt)
+@access(SIGNED_IN)
+def claim_prompt(request: Request, prompt_id: UUID) -> Prompt:
+    """Say that you are looking at a prompt, for 15 minutes; only its assignees may. Others may still decide it."""
+    actions.claim(prompt_id, by=actor_of(request), channel="api")
+    return Prompt.model_validate(queries.prompt_detail(prompt_id))
+
+
+@router.post("/prompts/{prompt_id}/release", response=Prompt)
+@access(SIGNED_IN)
+def release_prompt(request: Request, prompt_id: UUID) -> Prompt:
+    """End a claim: your own, or as a manager, admin or owner anybody's."""
+    actions.release(prompt_id, by=actor_of(request), channel="api")
+    return Prompt.model_validate(queries.prompt_detail(prompt_id))
+
+
+@router.post("/prompts/{prompt_id}/rescind", response=Prompt)
+@access(SIGNED_IN)
+def rescind_vote(request: Request, prompt_id: UUID) -> Prompt:
+    """Take your vote back, while the prompt still waits for others at the same stage."""
+    actions.rescind(prompt_id, by=actor_of(request), channel="api")
     return Prompt.model_validate(queries.prompt_detail(prompt_id))

@@ -26,6 +26,7 @@ from flowapp.http.access import SIGNED_IN, access
 from flowapp.http.broadcast import Subscription, broadcaster
 from flowapp.http.credentials import identify
 from flowapp.http.requests import Request
+from flowapp.http.stopping import end_streams_on_stop
 from flowapp.tenancy.scope import current, scoped
 
 from .bodies import as_bytes
@@ -53,13 +54,15 @@ async def stream_run(request: Request, run_id: UUID) -> HttpResponse | Streaming
     if follower.done and not first:
         return HttpResponse(status=204)
     return StreamingHttpResponse(
-        _events(follower, first, since),
+        events(follower, first, since),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
 
 
-async def _events(follower: "Follower", news: list[bytes], since: float) -> AsyncIterator[bytes]:
+async def events(follower: "Follower", news: list[bytes], since: float) -> AsyncIterator[bytes]:
+    """What one client is told, as text, until the run has ended or the server stops."""
+    end_streams_on_stop()
     subscription = Subscription(follower.workspace_id, [f"run:{follower.run_id}"])
     broadcaster().add(subscription, since)
     try:

@@ -6,8 +6,9 @@ from uuid import UUID
 from ninja import Router
 
 from flowapp.engine import clock, queries
-from flowapp.http.access import SIGNED_IN, access
+from flowapp.http.access import WORKSPACE_KEY, access
 from flowapp.http.requests import Request
+from flowapp.tenancy.models import Role
 
 from .paging import Page
 from .schemas import Out
@@ -34,7 +35,7 @@ class WorkerPage(Page[Worker]):
 
 
 @router.get("/workers", response=WorkerPage)
-@access(SIGNED_IN)
+@access(Role.OWNER, Role.ADMIN, WORKSPACE_KEY)
 def list_workers(request: Request) -> WorkerPage:
     """The live workers, the newest heartbeat first."""
     now = clock.now()

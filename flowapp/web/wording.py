@@ -79,6 +79,12 @@ def day(moment: datetime, now: datetime) -> str:
     return text if moment.year == now.year else f"{text} {moment.year}"
 
 
+def clock_time(moment: datetime, now: datetime) -> str:
+    """A moment to come: "Mon 23 Nov, 14:05 UTC"; in the browser the same in the reader's zone."""
+    at = moment.astimezone(UTC)
+    return f"{at:%a} {day(at, now)}, {at:%H:%M} UTC"
+
+
 def exact(moment: datetime) -> str:
     """A moment to the second, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -7,15 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from flowapp.engine import queries, registry, runs
 from flowapp.engine.errors import IdempotencyConflict, InvalidInput
+from flowapp.http import schema_form
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
-from flowapp.web import answers, schema_form, shell
+from flowapp.web import answers, shell
 
 
 @access(SIGNED_IN)
@@ -43,16 +44,18 @@ def workflow_page(request: HttpRequest, name: str) -> HttpResponse:
 def start(request: HttpRequest, name: str) -> HttpResponseBase:
     """Start a run from the form; wrong input keeps what was typed and names each field."""
     known = schema_form.fields(registry.find(name).input_schema())
-    typed = {key: value for key, value in request.POST.items() if isinstance(value, str)}
     # The form carries a key made with the page: pressing twice, or again after going back, starts one run.
-    key = typed.get("idempotency_key", "")[:100] or None
+    key = request.POST.get("idempotency_key", "")[:100] or None
+    reading = schema_form.read(known, request.POST)
     try:
-        handle = runs.start(name, schema_form.read(known, typed), by=actor_of(request), idempotency_key=key)
-    except (InvalidInput, schema_form.Unreadable) as wrong:
-        return _page(request, name, known, typed=typed, errors=wrong.errors, status=422)
+        if reading.errors:
+            raise InvalidInput(reading.errors)
+        handle = runs.start(name, reading.data, by=actor_of(request), idempotency_key=key)
+    except InvalidInput as wrong:
+        return _page(request, name, known, typed=request.POST, errors=wrong.errors, status=422)
     except IdempotencyConflict:
         changed = {"loc": [], "msg": "This form already started a run with other values. Press Start once more."}
-        return _page(request, name, known, typed=typed, errors=[changed], status=409)
+        return _page(request, name, known, typed=request.POST, errors=[changed], status=409)
     messages.success(request, f"Started {name}.")
     return redirect("run", run_id=handle.id)
 
@@ -62,7 +65,7 @@ def _page(
     name: str,
     known: Sequence[schema_form.Field],
     *,
-    typed: Mapping[str, str] | None = None,
+    typed: QueryDict | None = None,
     errors: Sequence[Mapping[str, Any]] = (),
     status: int = 200,
 ) -> HttpResponse:

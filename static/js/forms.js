@@ -1,5 +1,7 @@
 // Small behaviours of forms, menus and notes; each form works as it stands without them.
 
+const FIELDS = "textarea, input:not([type=hidden]), select";
+
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-autosubmit]")) event.target.form.requestSubmit();
 });
@@ -10,6 +12,11 @@ document.addEventListener("click", (event) => {
     const field = document.getElementById(preset.dataset.preset);
     field.value = field.value.trim() ? `${field.value.trim()} ${preset.textContent}` : preset.textContent;
     field.focus();
+  }
+  const filling = event.target.closest("[data-fills]");
+  if (filling) {
+    event.preventDefault();
+    document.getElementById(filling.dataset.fills)?.querySelector(FIELDS)?.focus();
   }
   if (event.target.closest("[data-close-answer]")) closeDetails(event.target.closest("details"));
   const person = event.target.closest("[data-sign-in]");
@@ -43,7 +50,8 @@ function closeDetails(details) {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("textarea")) {
     event.preventDefault();
-    event.target.form?.requestSubmit();
+    const { form } = event.target;
+    form?.requestSubmit([...form.elements].find((part) => part.type === "submit"));
   }
   if (event.key === "Escape") {
     const open = event.target.closest?.("details.pop[open], details.answer[open]");
@@ -56,12 +64,17 @@ document.addEventListener(
   "toggle",
   (event) => {
     if (event.target.matches?.("details.pop[open], details.answer[open]")) {
-      const fields = "textarea, input:not([type=hidden]), select";
-      (event.target.querySelector(fields) ?? event.target.querySelector("form button"))?.focus();
+      (event.target.querySelector(FIELDS) ?? event.target.querySelector("form button"))?.focus();
     }
   },
   true,
 );
+
+// htmx sees the button that was pressed only within its form; a browser counts one elsewhere on the page as well.
+document.addEventListener("htmx:configRequest", (event) => {
+  const { submitter } = event.detail.triggeringEvent ?? {};
+  if (submitter?.name) event.detail.parameters[submitter.name] = submitter.value;
+});
 
 function toast(text, kind = "toast") {
   const note = document.querySelector(`#${kind}`).content.firstElementChild.cloneNode(true);

@@ -38,7 +38,7 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest?.("input, textarea, select, dialog, [popover]")) return;
   if (event.key === "j") move(1);
   if (event.key === "k") move(-1);
-  if (!["a", "d", "c"].includes(event.key) || Date.now() - shownAt < SETTLE || event.repeat) return;
+  if (!["a", "d", "c", "e"].includes(event.key) || Date.now() - shownAt < SETTLE || event.repeat) return;
   const button = inbox.querySelector(`#detail [data-key="${event.key}"]`);
   if (button) {
     event.preventDefault();

@@ -58,10 +58,10 @@ function update(old, next, changed) {
 function copyAttributes(old, next) {
   let forHtmx = false;
   for (const { name } of [...old.attributes]) {
-    if (!next.hasAttribute(name) && !KEPT_ATTRIBUTES.has(name)) old.removeAttribute(name);
+    if (!next.hasAttribute(name) && !isKept(old, name)) old.removeAttribute(name);
   }
   for (const { name, value } of next.attributes) {
-    if (KEPT_ATTRIBUTES.has(name) || (isField(old) && name === "value")) continue;
+    if (isKept(old, name)) continue;
     if (old.getAttribute(name) === value) continue;
     old.setAttribute(name, value);
     forHtmx ||= name.startsWith("hx-");
@@ -69,14 +69,20 @@ function copyAttributes(old, next) {
   return forHtmx;
 }
 
+function isKept(element, name) {
+  return KEPT_ATTRIBUTES.has(name) || (isField(element) && (name === "value" || name === "checked"));
+}
+
 function isField(element) {
   return element.matches("textarea, select, input:not([type=hidden])");
 }
 
-/** Text somebody typed stays, whatever the server says in the meantime. */
+/** What somebody typed stays, whatever the server says in the meantime. */
 function hasUnsaved(node) {
   if (node.nodeType !== Node.ELEMENT_NODE) return false;
-  return [...node.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue);
+  return [...node.querySelectorAll("textarea, input:not([type=hidden])")].some(
+    (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked,
+  );
 }
 
 const arrived = new Set();

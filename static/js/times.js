@@ -17,7 +17,14 @@ function day(moment) {
   return sameYear ? text : `${text} ${moment.getFullYear()}`;
 }
 
+/** A moment to come, as in "Mon 23 Nov, 14:05". */
+function clockTime(moment) {
+  const weekday = moment.toLocaleString("en", { weekday: "short" });
+  return `${weekday} ${day(moment)}, ${moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}`;
+}
+
 function words(moment, style) {
+  if (style === "at") return clockTime(moment);
   const seconds = (moment - Date.now()) / 1000;
   const distance = Math.abs(seconds);
   if (style === "due" && seconds <= 0) return `${rough(Math.max(distance, MINUTE))} over`;

@@ -84,7 +84,7 @@ def test_keys(dispatcher, cast):
     _, risky = ask(risk="high")
     with pytest.raises(StepUpRequired):
         decide(risky, by_granted)
-    decide(risky, cast.bo)
+    decide(risky, cast.bo, second_factor_at=clock.now())
 
 
 def test_a_role_taken_away_counts_at_once(dispatcher, cast):

@@ -50,7 +50,12 @@ TABLE = [
     ("… with four eyes", by_key("l"), by("bo", "k", four_eyes=True), NotEligible),
     ("the same person's session", person(), by("bo", "k"), None),
     ("high risk by key", by_key(), rules(risk="high"), StepUpRequired),
-    ("high risk by session", person(), rules(risk="high"), None),
+    ("high risk by session", person(confirmed=True), rules(risk="high"), None),
+    ("high risk without a second factor", person(), rules(risk="high"), StepUpRequired),
+    ("a step-up that is asked for", person(), rules(step_up=True), StepUpRequired),
+    ("… and given", person(confirmed=True), rules(step_up=True), None),
+    ("… by key", by_key(), rules(step_up=True), StepUpRequired),
+    ("… by somebody not asked", Candidate("person", frozenset(), "dev"), rules(step_up=True), NotEligible),
     ("high risk by a key that may not", person(key_id="k"), rules(risk="high"), NotEligible),
     ("high risk by somebody not asked", Candidate("person", frozenset(), key_id="k"), rules(risk="high"), NotEligible),
 ]  # fmt: skip

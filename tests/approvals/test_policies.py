@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.policies import answers, assignment, binding, summary
+from approvals.policies.changes import Change, changes
 from approvals.policies.escalation import Turn, plan_of
 from approvals.policies.ordering import queue_key
 from approvals.states import ESCALATE, InvalidDecision, may_become
@@ -35,7 +36,7 @@ def test_nobody_is_not_an_assignment():
 def timed(timeout=None, on_timeout="", chain=()):
     return plan_of(
         SimpleNamespace(
-            created_at=T0,
+            opened_at=T0,
             timeout_s=timeout,
             on_timeout=on_timeout,
             options={"escalate": [[after * 3600, ["role:admin"]] for after in chain]},
@@ -173,9 +174,9 @@ def test_a_payload_as_rows_is_whole_and_masked():
 
 
 def test_an_edit_as_a_diff():
-    assert summary.changes({"n": 1, "same": 2}, {"n": 3, "same": 2, "new": "x"}) == [
-        {"label": "N", "before": "1", "after": "3"},
-        {"label": "New", "before": "", "after": "x"},
+    assert changes({"n": 1, "same": 2}, {"n": 3, "same": 2, "new": "x"}) == [
+        Change("N", before="1", after="3"),
+        Change("New", before="", after="x"),
     ]
 
 

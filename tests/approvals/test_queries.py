@@ -55,7 +55,7 @@ def test_done_is_what_was_put_to_me_newest_first(filled):
         [row] = [row for row in inbox(filled.bo).items if row.ask == title]
         from approvals.models import Prompt
 
-        decide(Prompt.objects.get(pk=row.id), filled.bo)
+        decide(Prompt.objects.get(pk=row.id), filled.bo, second_factor_at=clock.now())
     done = inbox(filled.bo, scope="done")
     assert [(row.ask, row.status) for row in done.items] == [("low, due", "decided"), ("high", "decided")]
     assert titles(inbox(filled.ana, scope="done")) == []
@@ -67,7 +67,7 @@ def test_pages_hold_everything_once(filled, scope):
         from approvals.models import Prompt
 
         for row in inbox(filled.bo).items:
-            decide(Prompt.objects.get(pk=row.id), filled.bo)
+            decide(Prompt.objects.get(pk=row.id), filled.bo, second_factor_at=clock.now())
     whole = titles(inbox(filled.bo, scope=scope))
     paged, cursor = [], None
     while True:

@@ -20,8 +20,8 @@ from flowapp.engine.errors import Fenced
 from flowapp.engine.handle import Run as RunHandle
 from flowapp.engine.lease import Lease
 from flowapp.engine.models import Event, Run, Wait, Worker
-from flowapp.engine.registry import WorkflowDefinition, workflow
 from flowapp.engine.records import Outcome, Write
+from flowapp.engine.registry import WorkflowDefinition, workflow
 from flowapp.tenancy.ids import uuid7
 
 MODES = ("immediate", "always-suspend", "embedded")
@@ -49,9 +49,7 @@ class Crash:
         self._dead.update((write.run_id, write.fence) for write in hit)
         if hit:
             self._happened.set()
-        return [
-            Fenced() if (write.run_id, write.fence) in self._dead else outcomes[id(write)] for write in batch
-        ]
+        return [Fenced() if (write.run_id, write.fence) in self._dead else outcomes[id(write)] for write in batch]
 
 
 def _records(write: Write, step: str) -> bool:
@@ -78,9 +76,9 @@ class Engine:
         else:
             self._immediate.drain()
 
-    def until(self, condition: Callable[[], object]) -> None:
+    def until(self, condition: Callable[[], object], *, patience: float = PATIENCE) -> None:
         """Return once a condition holds (at once, when nothing runs beside the case)."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while not condition():
             if not self.embedded or time.monotonic() > end:
                 pytest.fail(f"it never came to be; runs: {_shown()}")

@@ -132,7 +132,7 @@ async def body(ctx: Context, order: Holder) -> None: ...
         (lambda: Cron("61 * * * *"), "minute"),
         (lambda: Cron("* * * * *", tz="Mars/North"), "Mars/North"),
         (lambda: workflow(name="w", search={"n": "input.("})(body), "'n'"),
-        (lambda: workflow(name="w")(len), "async"),
+        (lambda: workflow(name="w")(len), "async"),  # type: ignore[arg-type]
         (lambda: step(atomic=True)(unstorable.fn), "atomic"),
     ],
 )
@@ -155,9 +155,12 @@ def test_a_workflow_registered_twice(engine: Engine):
 
     def make(number: int) -> Any:
         if number:
+
             async def same(ctx: Context) -> None: ...
         else:
+
             async def same(ctx: Context) -> None: ...
+
         return workflow(name="same-place")(same)
 
     make(0)

@@ -38,7 +38,7 @@ async def with_other_arguments(ctx: Context) -> int:
 
 
 async def of_another_kind(ctx: Context) -> Any:
-    got = await ctx.wait_for_signal("x") if False else ctx._runtime.wait("lock", "price", identity=1, decode=print)
+    got = await ctx._runtime.wait("lock", "price", identity=1, decode=lambda _: None)
     await ctx.sleep("1h")
     return got
 

@@ -107,7 +107,7 @@ def test_a_started_run_is_on_its_own(engine: Engine):
 @workflow(name="wrong-parent")
 async def wrong(ctx: Context) -> str:
     try:
-        await ctx.invoke(child, "much")  # type: ignore[arg-type]
+        await ctx.invoke(child, "much")  # type: ignore[misc]
     except InvalidInput as error:
         return str(error.errors[0]["msg"])
     return "?"

@@ -30,7 +30,7 @@ async def greedy(ctx: Context) -> str:
     while True:
         try:
             return await ctx.wait_for_signal("go", type=str)
-        except Exception:
+        except Exception:  # noqa: BLE001 - as people write it
             await undo()
         finally:
             await undo()

@@ -26,7 +26,7 @@ async def mapping(ctx: Context, limit: int | None) -> list[int]:
 
 @workflow(name="fan-out-collect")
 async def collecting(ctx: Context, queue: str | None) -> list[Any]:
-    found = await ctx.map("square", square, range(6), on_error="collect", queue=queue)
+    found: list[Any] = await ctx.map("square", square, range(6), on_error="collect", queue=queue)
     return [str(one) if isinstance(one, BaseException) else one for one in found]
 
 

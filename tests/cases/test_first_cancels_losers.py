@@ -44,8 +44,7 @@ def test_the_others_end(engine: Engine):
 
 @workflow(name="first-of-waits")
 async def impatient(ctx: Context) -> list[str]:
-    won = [(await ctx.first(word=ctx.wait_for_signal("word"), late=ctx.sleep("1h"))).name for _ in range(2)]
-    return won
+    return [(await ctx.first(word=ctx.wait_for_signal("word"), late=ctx.sleep("1h"))).name for _ in range(2)]
 
 
 def test_waits_race(engine: Engine):

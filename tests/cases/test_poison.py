@@ -1,11 +1,11 @@
 """A run that takes its worker down again and again is set aside, and its neighbours are not blamed."""
 
+import pytest
+
 from flowapp import Context, workflow
 from flowapp.engine import claims, clock, sweep
 from flowapp.engine.models import Run, Worker
 from tests.cases.engines import dead_worker
-
-import pytest
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -1,6 +1,6 @@
 """The same step name in a loop is a distinct step each time."""
 
-from flowapp import Context, step, workflow
+from flowapp import Context, workflow
 from tests.cases import effects
 from tests.cases.engines import Engine, ended
 

@@ -9,8 +9,8 @@ from flowapp.engine import claims, clock, codec, store, sweep
 from flowapp.engine.errors import Fenced
 from flowapp.engine.lease import Lease
 from flowapp.engine.models import Checkpoint, Run, Wait, Worker
-from flowapp.engine.states import RunStatus, StepStatus
 from flowapp.engine.records import CheckpointRow, Claimed, End, OpenWait, Write
+from flowapp.engine.states import RunStatus, StepStatus
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -42,7 +42,7 @@ def write(owner: Claimed, step: str, **more: object) -> Write:
 
 
 def test_its_writes_are_refused():
-    first, second, _ = taken_over()
+    first, _, _ = taken_over()
     wait = OpenWait("w", 1, "sleep", b"", clock.now())
     end = End(RunStatus.COMPLETED, output=codec.encode("zombie"))
     for late in (write(first, "a"), write(first, "b", open=[wait]), write(first, "c", end=end)):

@@ -7,7 +7,7 @@ from flowapp.engine.models import Checkpoint
 from tests.cases import effects
 from tests.cases.engines import Engine, ended
 
-COUNT = 10_000
+ROUNDS, ITEMS, ALONE = 10, 800, 2000  # 10,000 in all
 
 
 @step
@@ -19,9 +19,9 @@ async def add(number: int) -> int:
 @workflow(name="ten-thousand")
 async def long(ctx: Context) -> int:
     total = 0
-    for _ in range(10):
-        total += sum(await ctx.map("add", add.fn, range(COUNT // 20)))
-    for _ in range(COUNT // 2):
+    for _ in range(ROUNDS):
+        total += sum(await ctx.map("add", add.fn, range(ITEMS)))
+    for _ in range(ALONE):
         total = await add(total)
     await ctx.sleep("1h")
     return total
@@ -30,8 +30,8 @@ async def long(ctx: Context) -> int:
 @pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 def test_it_works(engine: Engine):
     run = long.start()
-    engine.until(lambda: run.status == "waiting")
-    assert Checkpoint.objects.filter(run_id=run.id).count() == COUNT
+    engine.until(lambda: run.status == "waiting", patience=120)
+    assert Checkpoint.objects.filter(run_id=run.id).count() == 10_000
     engine.shift("61m")
-    assert ended(run) == ("completed", 10 * sum(range(1, COUNT // 20 + 1)) + COUNT // 2)
-    assert len(effects.done) == COUNT
+    assert ended(run) == ("completed", ROUNDS * sum(range(1, ITEMS + 1)) + ALONE)
+    assert len(effects.done) == 10_000

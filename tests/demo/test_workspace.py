@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from allauth.account.models import EmailAddress
 
 from flowapp.audit.models import AuditEntry
 from flowapp.demo import people, workspace
@@ -69,6 +70,12 @@ def test_the_story_leaves_runs_in_many_states(home: Path) -> None:
         ("onboard-customer", "waiting"): 2,
     }
     assert Counter(output["status"] for output in outputs if output) == {"approved": 2, "denied": 1}
+
+
+def test_its_people_may_add_a_second_factor(home: Path) -> None:
+    opened = load(home)
+    confirmed = EmailAddress.objects.filter(verified=True, primary=True).values_list("email", flat=True)
+    assert set(confirmed) == {user["email"] for user in opened.users}
 
 
 def test_loading_again_changes_nothing(home: Path) -> None:

@@ -5,6 +5,7 @@ import logging
 import re
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core import mail
 from django.core.cache import cache
 from django.db import DatabaseError, connection
@@ -106,6 +107,13 @@ def test_a_confirmed_person_may_add_a_second_factor(cast: Cast) -> None:
     assert client.get(activate)["Location"].startswith("/accounts/reauthenticate/")
     client.post("/accounts/reauthenticate/", {"password": factories.PASSWORD})
     assert "secret" in client.get(activate).content.decode()
+
+
+def test_an_address_that_signing_in_noted_is_confirmed_too(cast: Cast) -> None:
+    sign_in("ana@example.com")
+    assert not EmailAddress.objects.get().verified
+    confirm_address(cast.ana.user)
+    assert EmailAddress.objects.get().verified
 
 
 def test_log_lines_are_json_with_the_request_and_without_secrets() -> None:

@@ -81,3 +81,13 @@ async def triggered(ctx: Context, payment: Any) -> Any:
 @workflow(name="rest-awaits")
 async def awaits(ctx: Context) -> Any:
     return (await ctx.wait_for_event("rest/paid"))["data"]
+
+
+@workflow(name="rest-quorum")
+async def quorum(ctx: Context) -> str:
+    decision = await ctx.prompt(
+        "twice",
+        type="review",
+        stages=[{"assign": ["role:manager", "role:owner"], "quorum": 2}, {"assign": "group:finance"}],
+    )
+    return decision.outcome

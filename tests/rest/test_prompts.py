@@ -33,6 +33,13 @@ def test_a_prompt_shows_what_is_decided_on(key):
         "risk": "low",
         "status": "pending",
         "version": 1,
+        "stage": 1,
+        "stages": 1,
+        "quorum": 1,
+        "votes": [],
+        "warnings": [],
+        "claimed_by": None,
+        "claimed_until": None,
         "decision": None,
     }
     assert times["due_at"] > times["created_at"]
@@ -136,3 +143,40 @@ def test_a_cancelled_prompt_is_gone(key, bo):
     key.post(f"/runs/{run}/cancel")
     answer = bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve"})
     assert (answer.status_code, answer.json()["type"]) == (410, "expired")
+
+
+def test_a_claim_is_shown_and_released(key, bo, cast, calling):
+    _, prompt = ask(key)
+    claimed = bo.post(f"/prompts/{prompt['id']}/claim").json()
+    assert (claimed["claimed_by"]["email"], claimed["version"]) == ("bo@example.com", 1)
+    assert claimed["claimed_until"] > claimed["created_at"]
+    dev = calling(cast.dev, "approvals:decide")
+    answer = dev.post(f"/prompts/{prompt['id']}/claim")
+    assert (answer.status_code, answer.json()["type"]) == (409, "illegal-state")
+    assert bo.post(f"/prompts/{prompt['id']}/release").json()["claimed_by"] is None
+    assert key.post(f"/prompts/{prompt['id']}/claim").json()["type"] == "not-eligible"
+
+
+def test_votes_stand_in_a_pending_prompt(key, bo, cast, calling):
+    _, prompt = ask(key, "rest-quorum", None)
+    ana = calling(cast.ana, "approvals:decide")
+    first = bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve", "reasoning": "fine"})
+    voted = first.json()
+    assert (first.status_code, voted["status"], voted["decision"], voted["quorum"]) == (200, "pending", None, 2)
+    assert [(vote["by"]["email"], vote["outcome"], vote["stage"]) for vote in voted["votes"]] == [
+        ("bo@example.com", "approve", 1)
+    ]
+    assert bo.post(f"/prompts/{prompt['id']}/rescind").json()["votes"] == []
+    again = bo.post(f"/prompts/{prompt['id']}/rescind")
+    assert (again.status_code, again.json()["type"]) == (409, "illegal-state")
+    bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve"})
+    second = ana.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve"}).json()
+    assert (second["stage"], second["stages"], second["version"], second["status"]) == (2, 2, 2, "pending")
+    assert (second["assignees"], len(second["votes"])) == (["group:finance"], 2)
+    stale = calling(cast.cleo, "approvals:decide").post(
+        f"/prompts/{prompt['id']}/complete", {"outcome": "approve", "version": 1}
+    )
+    assert (stale.status_code, stale.json()["type"]) == (409, "stale-version")
+    cleo = calling(cast.cleo, "approvals:decide")
+    last = cleo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve", "version": 2}).json()
+    assert (last["status"], last["decision"]["by"]["email"]) == ("decided", "cleo@example.com")

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+import signal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
 from django.test import AsyncClient
 
 from flowapp.rest import stream
-from flowapp.rest.stream import Place
+from flowapp.rest.stream import Follower, Place
 from flowapp.tenancy import actions
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.models import ApiKey
@@ -169,6 +171,25 @@ async def test_a_revoked_key_is_told_nothing_more(key, cast):
 
     await do(revoke)
     assert await reader.rest() == []
+
+
+def test_a_server_that_stops_ends_it(key, cast):
+    """In the main thread, where servers set their signal handlers; before that of the server, which would wait."""
+    run = start(key, "rest-listens")
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    server = signal.getsignal(signal.SIGTERM)
+
+    async def begin():
+        events = stream.events(Follower(None, UUID(run), Place()), [], 0.0)
+        await anext(events)
+        await events.aclose()
+        return signal.getsignal(signal.SIGTERM)
+
+    try:
+        with scoped(cast.acme.pk):
+            assert asyncio.run(begin()) is not server
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def test_who_may_not_see_it_gets_a_problem(key, cast, calling):

@@ -9,7 +9,7 @@ from .test_prompts import ask
 from .test_runs import ALL_VERBS, VERBS, start
 from .test_workflows import EXPENSE
 
-READS = ["/workflows", "/workflows/rest-plain", "/runs", "/prompts", "/workers"]
+READS = ["/workflows", "/workflows/rest-plain", "/runs", "/prompts"]
 
 
 def test_viewers_read(key, cast, calling):
@@ -47,8 +47,9 @@ def test_a_refusal_is_told_and_audited(key, cast, calling):
 
 
 @pytest.mark.parametrize(("name", "status"), [("ana", 200), ("bo", 403), ("cleo", 403), ("dev", 403)])
-def test_owners_and_admins_read_the_audit_log(cast, calling, name, status):
-    assert calling(getattr(cast, name)).get("/audit").status_code == status
+@pytest.mark.parametrize("path", ["/audit", "/workers"])
+def test_owners_and_admins_read_the_audit_log_and_see_the_machines(cast, calling, path, name, status):
+    assert calling(getattr(cast, name)).get(path).status_code == status
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ CONTROL_SECONDS = 25.0
 def main() -> int:
     """The trial, and after it each negative control, which has to be found broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seconds", type=float, default=trial.FULL_SECONDS)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument("--controls", default=",".join(CONTROLS), help="safeguards to take out, one after the other")
     parser.add_argument("--only-without", default="", choices=["", *CONTROLS], help=argparse.SUPPRESS)

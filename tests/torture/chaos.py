@@ -38,7 +38,8 @@ class Chaos:
     def __init__(self, cluster: Cluster, faults: int) -> None:
         self._cluster = cluster
         self._random = cluster.random
-        self.plan = [what for what, share in SHARES.items() for _ in range(max(1, share * faults // 100))]
+        shares = SHARES if cluster.without != "fence" else SHARES | {"stop and continue": 90}
+        self.plan = [what for what, share in shares.items() for _ in range(max(1, share * faults // 100))]
         self._random.shuffle(self.plan)
         self.done: dict[str, int] = dict.fromkeys(SHARES, 0)
         self._asleep: list[tuple[float, float, Worker]] = []

@@ -56,6 +56,7 @@ class Cluster:
     code: int = 1
     workers: list[Worker] = field(default_factory=list)
     harms: list[Harm] = field(default_factory=list)
+    _children: set[int] = field(default_factory=set)
     _nursery: subprocess.Popen[str] | None = None
 
     def start_nursery(self) -> None:
@@ -109,7 +110,11 @@ class Cluster:
         return False
 
     def replace_dead(self) -> None:
-        """Keep the population complete."""
+        """Keep the population complete, and note who died without being killed from here (a run can do that)."""
+        living = {pid for worker in self.workers for pid in self.children(worker)}
+        for pid in self._children - living:
+            self.hurt("died", pid)
+        self._children = living
         for worker in list(self.workers):
             if not worker.stopped and not self.alive(worker):
                 self.hurt("died", worker.pid)

@@ -1,17 +1,15 @@
-"""How hard it was tortured, and how fast it recovered: whether a clean result means anything."""
+"""How hard it was tortured, counted from the ledger: whether a clean result means anything."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.process.ledger import Effect
 from tests.torture.cluster import Harm
-from tests.torture.terms import LEASE_SECONDS, SWEEP_SECONDS
 
 FAILS = ":third_time_lucky:"  # it ends without an effect, so nobody can tell whether it was inside
-RECOVERY_SECONDS = LEASE_SECONDS + SWEEP_SECONDS + 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +20,10 @@ class Figures:
     repeated: int
     kills_inside_a_step: int
     zombies_awake: int
-    recoveries: tuple[float, ...]
-
-    def percentile(self, share: float) -> float:
-        """Seconds from a kill until the step it cut off began again; 0 when there was none."""
-        times = sorted(self.recoveries)
-        return times[min(len(times) - 1, int(share * len(times)))] if times else 0.0
 
 
-def measure(ledger: Sequence[Effect], harms: Sequence[Harm], held_up: Collection[str]) -> Figures:
-    """Only what the ledger saw counts: a kill inside a step is one after a step's beginning and before its effect.
-
-    The recovery of runs that were `held_up` until a person let them go on is no measure of the engine's.
-    """
+def measure(ledger: Sequence[Effect], harms: Sequence[Harm]) -> Figures:
+    """Only what the ledger saw counts: a kill inside a step is one after a step's beginning and before its effect."""
     begun: dict[str, list[Effect]] = defaultdict(list)
     by_pid: dict[int, dict[str, Effect]] = defaultdict(dict)
     effects: dict[str, list[Effect]] = defaultdict(list)
@@ -44,20 +33,15 @@ def measure(ledger: Sequence[Effect], harms: Sequence[Harm], held_up: Collection
         elif FAILS not in effect.key:
             begun[effect.key].append(effect)
             by_pid[effect.pid][effect.key] = effect
-    kills, recoveries = 0, []
+    kills = 0
     for harm in harms:
         if harm.what == "kill":
-            cut_off = [key for key in by_pid[harm.pid] if _is_inside(harm, begun[key], effects[key])]
-            kills += bool(cut_off)
-            if not _disturbed(harms, harm):
-                counted = [key for key in cut_off if key.partition(":")[0] not in held_up]
-                recoveries += [again - harm.at for key in counted if (again := _again(begun[key], harm))]
+            kills += any(_is_inside(harm, begun[key], effects[key]) for key in by_pid[harm.pid])
     return Figures(
         effects=len(effects),
         repeated=sum(len(arrived) - 1 for arrived in effects.values()),
         kills_inside_a_step=kills,
         zombies_awake=_zombies(harms, by_pid, begun),
-        recoveries=tuple(recoveries),
     )
 
 
@@ -65,16 +49,6 @@ def _is_inside(harm: Harm, begun: Sequence[Effect], effects: Sequence[Effect]) -
     """Whether the process was the last to begin this step, and its effect had not come."""
     before = [one for one in begun if one.at < harm.at]
     return bool(before) and before[-1].pid == harm.pid and not any(one.at < harm.at for one in effects)
-
-
-def _again(attempts: Sequence[Effect], harm: Harm) -> float | None:
-    """When the step began in another process after the kill."""
-    return next((one.at for one in attempts if one.at > harm.at and one.pid != harm.pid), None)
-
-
-def _disturbed(harms: Sequence[Harm], harm: Harm) -> bool:
-    """Whether the database was away while this kill was to be recovered from."""
-    return any(one.pid == 0 and one.at < harm.at + RECOVERY_SECONDS and one.until > harm.at - 1 for one in harms)
 
 
 def _zombies(harms: Sequence[Harm], by_pid: dict[int, dict[str, Effect]], begun: dict[str, list[Effect]]) -> int:

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from flowapp.tenancy.actors import SYSTEM, Actor
 from flowapp.tenancy.scope import scoped
 from tests.torture import workflows
 
-LIVE_AT_MOST = 60  # runs
+LIVE_AT_MOST = 70  # runs
 SCRIPTS = 24  # at once
 
 
@@ -59,20 +59,23 @@ class Load:
         self._feeder = threading.Thread(target=self._feed)
         self.started: list[Started] = []
         self.refusals: list[str] = []
+        self._scripts: list[Future[None]] = []
         self.calls, self.errors = 0, 0
         self.release = 1
-        self.retried: set[str] = set()
+        self.retried = 0
 
     def start(self) -> None:
         self._feeder.start()
 
-    def finish(self, patience: float) -> None:
-        """Start no more; let the scripts end, for a while."""
+    def finish(self) -> None:
+        """Start no more."""
         self._full.set()
         self._feeder.join()
-        threading.Timer(patience, self._over.set).start()
-        self._pool.shutdown(wait=True)
+
+    def give_up(self) -> None:
+        """End the scripts that still wait for something."""
         self._over.set()
+        self._pool.shutdown(wait=True)
 
     def retry_the_innocent(self) -> int:
         """Let runs go on that died with others too often: what a person does who looks at them. How many they were."""
@@ -81,7 +84,7 @@ class Load:
             ids = list(blamed.values_list("id", flat=True))
             for run_id in ids:
                 runs.retry(run_id, by=SYSTEM)
-        self.retried |= {str(run_id) for run_id in ids}
+        self.retried += len(ids)
         return len(ids)
 
     def _feed(self) -> None:
@@ -103,7 +106,13 @@ class Load:
 
     def _begin(self, started: Started) -> None:
         self.started.append(started)
-        self._pool.submit(self._script, started)
+        self._scripts = [one for one in self._scripts if not one.done()]
+        self._scripts.append(self._pool.submit(self._script, started))
+
+    @property
+    def idle(self) -> bool:
+        """Whether every script has come to its end."""
+        return all(one.done() for one in self._scripts)
 
     def _script(self, started: Started) -> None:
         n = started.n

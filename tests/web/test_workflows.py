@@ -4,7 +4,13 @@ import re
 
 from flowapp.engine import queries
 
-TYPED = {"name": "Nordwind", "address.street": "Kai 1", "address.city": "Hamburg", "limit": "10", "notes": "keep me"}
+TYPED = {
+    "input.name": "Nordwind",
+    "input.address.street": "Kai 1",
+    "input.address.city": "Hamburg",
+    "input.limit": "10",
+    "input.notes": "keep me",
+}
 
 
 def rows():
@@ -32,12 +38,14 @@ def test_pressing_twice_starts_one_run(dispatcher, cast, signed_in):
     for _ in range(2):
         client.post("/workflows/web-onboard/start", TYPED | {"idempotency_key": key})
     assert len(rows()) == 1
-    changed = client.post("/workflows/web-onboard/start", TYPED | {"idempotency_key": key, "notes": "else"})
+    changed = client.post("/workflows/web-onboard/start", TYPED | {"idempotency_key": key, "input.notes": "else"})
     assert (changed.status_code, len(rows())) == (409, 1)
 
 
 def test_wrong_input_is_named_at_its_field_and_everything_typed_stays(dispatcher, cast, signed_in):
-    answer = signed_in(cast.bo).post("/workflows/web-onboard/start", TYPED | {"seats": "9000", "address.city": ""})
+    answer = signed_in(cast.bo).post(
+        "/workflows/web-onboard/start", TYPED | {"input.seats": "9000", "input.address.city": ""}
+    )
     page = answer.content.decode()
     assert answer.status_code == 422
     assert rows() == []
@@ -51,11 +59,11 @@ def test_wrong_input_is_named_at_its_field_and_everything_typed_stays(dispatcher
         assert part in page
 
 
-def test_json_that_does_not_parse_is_named(dispatcher, cast, signed_in):
-    answer = signed_in(cast.bo).post("/workflows/web-onboard/start", TYPED | {"tags": "[half"})
+def test_what_cannot_be_read_is_named(dispatcher, cast, signed_in):
+    answer = signed_in(cast.bo).post("/workflows/web-onboard/start", TYPED | {"input.seats": "half"})
     assert answer.status_code == 422
-    assert "This is not JSON" in answer.content.decode()
-    assert "[half" in answer.content.decode()
+    assert "is not a whole number" in answer.content.decode()
+    assert "half" in answer.content.decode()
 
 
 def test_unknown_workflows_are_not_found(cast, signed_in):

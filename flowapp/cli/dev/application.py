@@ -72,7 +72,7 @@ def _open(kept: Kept) -> tuple[EmbeddedDispatcher | None, Opened]:
     from flowapp.demo import workspace
     from flowapp.dispatch.embedded import EmbeddedDispatcher
 
-    worker = EmbeddedDispatcher(queues=settings.FLOWAPP_QUEUES)
+    worker = EmbeddedDispatcher(concurrency=settings.FLOWAPP_CONCURRENCY, queues=settings.FLOWAPP_QUEUES)
     on_celery = bool(settings.FLOWAPP_BROKER_URL)
     # No Celery worker may be up yet, so the demo's story is executed here, once, and nothing after it.
     if not on_celery or workspace.is_missing():

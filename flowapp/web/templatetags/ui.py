@@ -66,11 +66,11 @@ def avatar(who: object, named: bool = False) -> dict[str, Any]:
 
 @register.inclusion_tag("_components/time.html")
 def moment(at: datetime | None, style: str = "ago") -> dict[str, Any]:
-    """A time as `<time>`: relative text that keeps itself current, the exact one on hover. Style "due": a deadline."""
+    """A time as `<time>`, in words that stay current, exact on hover. Style "due": a deadline; "at": a clock time."""
     if at is None:
         return {"at": None}
     now = clock.now()
-    words = wording.due(at, now) if style == "due" else wording.relative(at, now)
+    words = {"due": wording.due, "at": wording.clock_time}.get(style, wording.relative)(at, now)
     return {"at": at, "text": words, "exact": wording.exact(at), "style": style, "over": style == "due" and at <= now}
 
 

@@ -1,0 +1,78 @@
+"""The votes of a prompt that wants several people: reading them, taking one back."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals.actions import locking
+from approvals.models import Decision, Prompt
+from approvals.policies import ballot, claiming
+from approvals.states import NotNow
+from flowapp import audit
+from flowapp.engine import clock, signals
+from flowapp.tenancy.actors import Actor
+
+
+@transaction.atomic
+def rescind(prompt_id: UUID, *, by: Actor, channel: str) -> None:
+    """Take back one's vote in the present stage, as long as that is open. Raises NotNow when there is none."""
+    prompt = locking.pending(prompt_id)
+    outcome = withdraw(prompt, by)
+    if outcome is None:
+        raise NotNow("You have no vote here that could be taken back.")
+    _touch(prompt)
+    audit.record(
+        by=by,
+        verb="prompt.vote-rescinded",
+        target=f"prompt:{prompt.pk}",
+        before={"outcome": outcome, "stage": prompt.stage},
+        channel=channel,
+    )
+
+
+def answers_of(prompt: Prompt, by: Actor) -> list[Decision]:
+    """All that this person (through whatever channel or key) or agent answered to the prompt, over its stages."""
+    return [one for one in Decision.objects.filter(prompt=prompt).order_by("stage") if _is_by(one, by)]
+
+
+def withdraw(prompt: Prompt, by: Actor) -> str | None:
+    """Remove this actor's vote in the present stage; its outcome, or None when there was none."""
+    own = next((one for one in answers_of(prompt, by) if one.stage == prompt.stage), None)
+    if own is None:
+        return None
+    own.delete()
+    return own.outcome
+
+
+def counted(prompt: Prompt) -> list[ballot.Answer]:
+    """The answers given so far in the present stage, as they are counted."""
+    votes = Decision.objects.filter(prompt=prompt, stage=prompt.stage)
+    return [ballot.answer(vote.outcome, vote.data) for vote in votes]
+
+
+def note(prompt: Prompt, vote: Decision, *, by: Actor, before: str | None) -> None:
+    """Log a vote, and tell those who look at the prompt."""
+    _touch(prompt)
+    audit.record(
+        by=by,
+        verb="prompt.voted",
+        target=f"prompt:{prompt.pk}",
+        before={"outcome": before} if before else None,
+        after={"outcome": vote.outcome, "stage": vote.stage, "digest": vote.payload_digest},
+        reason=vote.reasoning,
+        channel=vote.channel,
+    )
+
+
+def _touch(prompt: Prompt) -> None:
+    prompt.updated_at = clock.now()
+    prompt.save(update_fields=["updated_at"])
+    signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
+
+
+def _is_by(answer: Decision, by: Actor) -> bool:
+    if by.member_id:
+        return answer.member_id == by.member_id
+    return answer.actor is not None and claiming.same(answer.actor, by.as_json())

@@ -1,0 +1,54 @@
+"""List pages over 100,000 rows against 100 rows: p95 of the run list and of the inbox."""
+
+from collections.abc import Callable
+
+from benchmarks.figures import Goal, Row, percentile
+from benchmarks.rounds import Contest, Measure
+from benchmarks.setting import Setting
+from benchmarks.side import Side
+
+_FEW = 100
+_REAL = 100
+_COPIES = 999
+_REQUESTS = 40  # a round
+_PAGES = {"run list": "/runs/", "inbox": "/inbox/"}
+
+
+def measure(setting: Setting) -> list[Row]:
+    urls = {copies: setting.postgres.new_database() for copies in (0, _COPIES)}
+    rows = []
+    with Contest(unit="ms") as contest:
+        for copies, url in urls.items():
+            contest.enter(_name(copies), Side("flowapp_pages", url=url), _filled(copies))
+        for line, page in _PAGES.items():
+            for copies in urls:
+                contest.again(_name(copies), _page(page))
+            took = contest.run(setting.rounds)
+            failed = "; ".join(contest.failures.values())
+            few, many = took.get(_name(0)), took.get(_name(_COPIES))
+            note = f"each row a run that waits for a decision of mine; {_REAL} really ran, the rest are copies"
+            goal = Goal(1.5, 1.1, "x", at_most=True)
+            rows.append(Row(f"{line}, p95, 100,000 rows", many, f"{_FEW} rows", few, goal, failed or note))
+    for url in urls.values():
+        setting.postgres.drop_database(url)
+    return rows
+
+
+def _name(copies: int) -> str:
+    return f"{_REAL * (copies + 1):,} rows"
+
+
+def _filled(copies: int) -> Callable[[Side], Measure]:
+    def fill(side: Side) -> Measure:
+        side.ask(fill=_REAL, copies=copies)
+        return lambda: 0.0
+
+    return fill
+
+
+def _page(page: str) -> Callable[[Side], Measure]:
+    def warmed_up(side: Side) -> Measure:
+        side.ask(page=page, times=_REQUESTS)
+        return lambda: percentile(side.ask(page=page, times=_REQUESTS)[0]["milliseconds"], 95)
+
+    return warmed_up

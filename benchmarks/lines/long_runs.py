@@ -1,0 +1,60 @@
+"""Long runs: what a step costs at step 1,000 against step 1, and how long replaying 1,000 checkpoints takes."""
+
+import statistics
+
+import psycopg
+
+from benchmarks.figures import Goal, Row, Samples, percentile
+from benchmarks.setting import Setting
+from benchmarks.side import Side
+
+_STEPS = 1000
+_COMPARED = 100  # steps at either end
+_RESUMES = 5  # a round
+
+# The time between one step and the next, for the steps of the newest run.
+_PERIODS = """
+    SELECT extract(epoch FROM ended_at - lag(ended_at) OVER (ORDER BY seq)) * 1000 FROM engine_checkpoint
+    WHERE run_id = (SELECT id FROM engine_run ORDER BY id DESC LIMIT 1) ORDER BY seq
+"""
+
+
+def measure(setting: Setting) -> list[Row]:
+    return [_cost_of_late_steps(setting), _replay(setting)]
+
+
+def _cost_of_late_steps(setting: Setting) -> Row:
+    url = setting.postgres.new_database()
+    early, late = list[float](), list[float]()
+    with Side("flowapp_engine", url=url, at_once=1, steps=_STEPS) as side:
+        side.ask(runs=1)
+        for _ in range(setting.rounds):
+            side.ask(runs=1)
+            periods = _periods(url)
+            early.append(statistics.median(periods[:_COMPARED]))
+            late.append(statistics.median(periods[-_COMPARED:]))
+    setting.postgres.drop_database(url)
+    note = f"the median of the last {_COMPARED} steps of a run of {_STEPS:,} against that of the first {_COMPARED}"
+    goal = Goal(1.2, 1.05, "x", at_most=True)
+    return Row("step 1,000", Samples(tuple(late), "ms"), "step 1", Samples(tuple(early), "ms"), goal, note)
+
+
+def _periods(url: str) -> list[float]:
+    with psycopg.connect(url) as connection:
+        return [float(period) for (period,) in connection.execute(_PERIODS) if period is not None]
+
+
+def _replay(setting: Setting) -> Row:
+    """From a signal to the next step, with 1,000 steps before the wait and with none; the difference is the replay."""
+    url = setting.postgres.new_database()
+    replays = []
+    with Side("flowapp_decisions", url=url, broker=None) as side:
+        for round_ in range(setting.rounds + 1):
+            long, short = (side.ask(by="signal", times=_RESUMES, steps=steps)[0] for steps in (_STEPS, 0))
+            if round_:  # the first one warms up
+                replays.append(percentile(long["milliseconds"], 50) - percentile(short["milliseconds"], 50))
+    setting.postgres.drop_database(url)
+    goal = Goal(60, 20, " ms", at_most=True)
+    return Row(
+        "replay of 1,000 checkpoints", Samples(tuple(replays), "ms"), goal=goal, note="read, decode, run the body"
+    )

@@ -1,0 +1,62 @@
+"""Flowapp: how long its list pages take over few rows and over many."""
+
+import time
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from benchmarks.copies import multiply
+from benchmarks.flowapp_process import answering, owner
+from benchmarks.protocol import Answer, serve
+
+_POLL_SECONDS = 0.05
+
+
+def side(options: dict[str, Any]) -> AbstractAsyncContextManager[Answer]:
+    return answering(_answer, options["url"])
+
+
+def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    if "fill" in asked:
+        _start(asked["fill"])
+        multiply(asked["copies"])
+        return {}
+    return {"milliseconds": _asked_for(asked["page"], asked["times"])}
+
+
+def _start(runs: int) -> None:
+    """Runs that each wait for a decision of Ana."""
+    from benchmarks.workflows import decided
+    from flowapp.dispatch.embedded import EmbeddedDispatcher
+    from flowapp.engine.models import Run
+
+    owner()
+    for _ in range(runs):
+        decided.start({"amount": 600})
+    dispatcher = EmbeddedDispatcher(concurrency=64)
+    dispatcher.start()
+    while Run.objects.exclude(status="waiting").exists():
+        time.sleep(_POLL_SECONDS)
+    dispatcher.stop()
+
+
+def _asked_for(page: str, times: int) -> list[float]:
+    from django.test import Client
+
+    from flowapp.tenancy.models import User
+
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(User.objects.get(email="ana@example.com"))
+    return [_one(client, page) for _ in range(times)]
+
+
+def _one(client: Any, page: str) -> float:
+    began = time.monotonic()
+    answer = client.get(page)
+    took = (time.monotonic() - began) * 1000
+    if answer.status_code != 200:
+        raise RuntimeError(f"{page} answered {answer.status_code}")
+    return took
+
+
+if __name__ == "__main__":
+    serve(side)

@@ -1,0 +1,20 @@
+"""The torture, for as long as every run of the tests can spare; `make torture` takes minutes and has the controls."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.own_servers
+@pytest.mark.timeout(240)
+def test_under_random_faults_every_promise_holds() -> None:
+    # Its own process has its own settings, and none of the rules for tests, such as warnings being errors.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("FLOWAPP_", "DJANGO_"))}
+    command = [sys.executable, "-m", "tests.torture", "--seconds", "40", "--controls", ""]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
