@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from django.apps import AppConfig
 
 
@@ -17,6 +20,7 @@ class ApprovalsConfig(AppConfig):
         from approvals import actions  # noqa: F401 - models are not ready any earlier
 
         _register_problems()
+        _register_poll()
 
 
 def _register_problems() -> None:
@@ -41,3 +45,14 @@ def _register_problems() -> None:
         states.InvalidDecision,
         lambda error: invalid([{"loc": one["field"].split("."), "msg": one["msg"]} for one in error.errors]),
     )
+
+
+def _register_poll() -> None:
+    from approvals import queries
+    from flowapp.http import polling
+
+    @polling.register
+    def prompts(since: datetime) -> Iterable[polling.Change]:
+        """The prompts that changed: asked, claimed, voted on, reassigned, ended."""
+        for prompt_id, at in queries.changed_since(since):
+            yield polling.Change("inbox", str(prompt_id), at)

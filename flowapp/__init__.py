@@ -18,13 +18,17 @@ if TYPE_CHECKING:  # what the table below loads, as type checkers and editors se
     from flowapp.engine.registry import step as step
     from flowapp.engine.registry import workflow as workflow
     from flowapp.engine.retry import Retry as Retry
+    from flowapp.engine.triggers import Cron as Cron
+    from flowapp.engine.triggers import Event as Event
 
 # Public name -> the module that defines it. One table, so that a name costs nothing until somebody asks for it.
 _HOMES: dict[str, str] = {
     "ChildFailed": "flowapp.engine.errors",
     "Context": "flowapp.context",
+    "Cron": "flowapp.engine.triggers",
     "Decision": "approvals.states",
     "ESCALATE": "approvals.states",
+    "Event": "flowapp.engine.triggers",
     "Fatal": "flowapp.engine.errors",
     "NotInWorkflow": "flowapp.engine.errors",
     "PromptExpired": "approvals.states",

@@ -31,10 +31,11 @@ class Question:
 
 def fit(question: Question, *, outcome: str, reasoning: str, data: Any) -> Any:
     """The answer's data in its normal form. Raises InvalidDecision naming everything to correct."""
-    errors = [*_outcome_errors(question, outcome), *_reason_errors(question, outcome, reasoning)]
+    errors = list(_outcome_errors(question, outcome))
     answer = normal(question, data)
     if not errors:
         errors += _data_errors(question, outcome, answer)
+    errors += _reason_errors(question, outcome, reasoning)
     if errors:
         raise InvalidDecision(errors)
     return answer

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from approvals.policies import answers, binding
+from approvals.policies.exact import ExactSchema
 from approvals.states import ESCALATE, LABELS, NEGATIVE, OUTCOMES, REJECTIONS, PromptType, Risk, Stage
 from flowapp.engine import codec, durations
 from flowapp.engine.durations import Duration
@@ -113,8 +114,8 @@ def schema_of(type: Any) -> dict[str, Any]:
     """The JSON Schema of a model, dataclass or other annotation; a schema is its own."""
     if isinstance(type, Mapping):
         return dict(type)
-    found: dict[str, Any] = (type if isinstance(type, TypeAdapter) else codec.adapter(type)).json_schema()
-    return found
+    adapter: TypeAdapter[Any] = type if isinstance(type, TypeAdapter) else codec.adapter(type)
+    return adapter.json_schema(schema_generator=ExactSchema)
 
 
 def shape_of(data: Any) -> dict[str, Any]:

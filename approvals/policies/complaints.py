@@ -12,6 +12,8 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 from referencing import Registry
 
+from approvals.policies.exact import DECIMAL
+
 type _Path = tuple[str, ...]
 
 _NEEDED: Final = "This is needed."
@@ -29,11 +31,11 @@ _WORDS: Final[dict[str, Callable[[Any], str]]] = {
     "required": lambda _: _NEEDED,
     "minLength": lambda least: _NEEDED if least == 1 else f"Write at least {least} characters.",
     "maxLength": lambda most: f"Write at most {most} characters.",
-    "minimum": lambda least: f"This must be at least {least}.",
-    "exclusiveMinimum": lambda bound: f"This must be more than {bound}.",
-    "maximum": lambda most: f"This must be at most {most}.",
-    "exclusiveMaximum": lambda bound: f"This must be less than {bound}.",
-    "multipleOf": lambda unit: f"This must be a multiple of {unit}.",
+    "minimum": lambda least: f"This must be at least {_number(least)}.",
+    "exclusiveMinimum": lambda bound: f"This must be more than {_number(bound)}.",
+    "maximum": lambda most: f"This must be at most {_number(most)}.",
+    "exclusiveMaximum": lambda bound: f"This must be less than {_number(bound)}.",
+    "multipleOf": lambda unit: f"This must be a multiple of {_number(unit)}.",
     "minItems": lambda least: "Choose at least one." if least == 1 else f"At least {least} are needed.",
     "maxItems": lambda most: "Choose only one." if most == 1 else f"At most {most} are allowed.",
     "uniqueItems": lambda _: "Each may be named only once.",
@@ -82,15 +84,19 @@ def _missing(error: ValidationError) -> str:
     return next((name for name in missing if error.message.startswith(repr(name))), missing[0])
 
 
+def _number(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
+
+
 def _types(names: Any) -> str:
     known = [names] if isinstance(names, str) else names
     return " or ".join(_TYPES.get(name, name) for name in known)
 
 
 def _any_of(validator: Any, choices: list[Any], instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """A decimal is a number or a text like one; Pydantic writes its bounds beside the number only, yet means both."""
+    """A decimal is a number or a text of one; its bounds stand beside the number only, yet mean both."""
     number = next((one for one in choices if isinstance(one, dict) and one.get("type") == "number"), None)
-    texts = [one for one in choices if isinstance(one, dict) and one.get("type") == "string" and "pattern" in one]
+    texts = [one for one in choices if isinstance(one, dict) and one.get("format") == DECIMAL]
     if number is None or not texts or not isinstance(instance, str):
         yield from Draft202012Validator.VALIDATORS["anyOf"](validator, choices, instance, schema)
         return

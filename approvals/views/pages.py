@@ -16,8 +16,9 @@ from django_htmx.middleware import HtmxDetails
 from approvals import actions, forms, queries
 from approvals.forms import Answer
 from approvals.queries import PromptView
-from approvals.states import PromptNotFound, PromptStatus, Refused
-from approvals.views import answering, presenting
+from approvals.states import PromptNotFound, PromptStatus, Refused, StepUpRequired
+from approvals.views import answering, presenting, stepping
+from flowapp.http import second_factor
 from flowapp.http.access import access
 from flowapp.http.credentials import actor_of
 from flowapp.http.problems import Problem, from_exception
@@ -51,7 +52,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
 def prompt(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
     """One prompt, beside the list it came from. Any member may read it."""
     fragment = _fragment(request)
-    selected = presenting.detail(queries.prompt_detail(prompt_id), viewer=actor_of(request))
+    view = queries.prompt_detail(prompt_id)
+    selected = presenting.detail(view, viewer=actor_of(request))
+    if typed := stepping.typed(request, prompt_id):
+        selected |= answering.sent_back(view, forms.answer(view, typed), typed)
     context = {"rows": []} if fragment == "detail" else _list(request)
     return _answer(request, context | {"selected": selected})
 
@@ -72,7 +76,7 @@ def decide(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
             if answer.wants_review(view) and forms.CONFIRMED not in request.POST:
                 shown = presenting.detail(view, viewer=actor) | answering.review(view, answer, request.POST)
                 return _beside_list(request, shown)
-        _decide(prompt_id, answer, actor)
+        _decide(request, prompt_id, answer)
     except PromptNotFound:
         raise
     except Refused as refused:
@@ -92,15 +96,16 @@ def _is_open(view: PromptView, answer: Answer, actor: Actor) -> bool:
     )
 
 
-def _decide(prompt_id: UUID, answer: Answer, actor: Actor) -> None:
+def _decide(request: HttpRequest, prompt_id: UUID, answer: Answer) -> None:
     actions.decide(
         prompt_id,
-        by=actor,
+        by=actor_of(request),
         outcome=answer.outcome,
         reasoning=answer.reasoning,
         data=answer.data,
         version=NO_VERSION if answer.errors else answer.version,
         channel="web",
+        second_factor_at=second_factor.given_at(request),
     )
 
 
@@ -109,6 +114,8 @@ def _refusal(request: HttpRequest, prompt_id: UUID, refused: Refused, answer: An
     view = queries.prompt_detail(prompt_id)
     back = answering.sent_back(view, answer, request.POST, refused)
     selected = presenting.refused(presenting.detail(view, viewer=actor_of(request)), refused, back)
+    if isinstance(refused, StepUpRequired):
+        selected |= stepping.asked(request, prompt_id)
     problem = from_exception(refused)
     return _beside_list(request, selected, status=problem.status if problem else 400)
 

@@ -7,6 +7,10 @@ class CommandFailed(Exception):
     exit_code = 1
 
 
+class NoAnswer(CommandFailed):
+    """The server does not answer; it may be back in a moment."""
+
+
 class WrongUsage(CommandFailed):
     """The command was called in a way that cannot work."""
 

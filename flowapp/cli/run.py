@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import CommandFailed, WrongUsage
+from .errors import CommandFailed, NoAnswer, WrongUsage
 from .output import add_json_option, note, print_json
 from .server import Server, server
 from .waiting import sentence
@@ -21,6 +21,7 @@ _ENDED = ("completed", "failed", "cancelled", "needs_attention")
 _LOOK_EVERY = 0.2  # seconds
 _LATER = 1.0  # seconds
 _SOON = 60.0  # seconds
+_PATIENCE = 60.0  # seconds; a server that was killed may be started again
 
 
 def register(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -82,7 +83,7 @@ def _until_ended(flowapp: Server, run_id: str) -> dict[str, Any]:
     told: set[str] = set()
     began = time.monotonic()
     while True:
-        run: dict[str, Any] = flowapp.get("runs", run_id)
+        run = _look(flowapp, run_id)
         for key, line in _happened(run):
             if key not in told:
                 note(f"  {line}")
@@ -90,6 +91,22 @@ def _until_ended(flowapp: Server, run_id: str) -> dict[str, Any]:
         if run["status"] in _ENDED:
             return run
         time.sleep(_LOOK_EVERY if time.monotonic() - began < _SOON else _LATER)
+
+
+def _look(flowapp: Server, run_id: str) -> dict[str, Any]:
+    """The run as it is now; while the server is away, as it is once the server is back."""
+    gone_since: float | None = None
+    while True:
+        try:
+            run: dict[str, Any] = flowapp.get("runs", run_id)
+            return run
+        except NoAnswer:
+            if gone_since is None:
+                note("  the server is away; waiting for it")
+                gone_since = time.monotonic()
+            if time.monotonic() - gone_since > _PATIENCE:
+                raise
+        time.sleep(_LATER)
 
 
 def _happened(run: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
-from .errors import CommandFailed
+from .errors import CommandFailed, NoAnswer
 
 _TIMEOUT = 30.0  # seconds
 _RELOAD_PATIENCE = 15.0  # seconds
@@ -59,7 +59,7 @@ class Server:
         except (URLError, HTTPException, OSError) as error:
             cause = getattr(error, "reason", error)
             hint = " Its terminal says why." if self.dev_pid else " Is FLOWAPP_BASE_URL right?"
-            raise CommandFailed(f"{self.base_url} does not answer ({cause}).{hint}") from None
+            raise NoAnswer(f"{self.base_url} does not answer ({cause}).{hint}") from None
         except ValueError:
             raise CommandFailed(f"{self.base_url} is not a Flowapp server: its answer is not JSON") from None
 

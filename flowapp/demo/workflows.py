@@ -126,12 +126,25 @@ class Refund(BaseModel):
     why: Text
 
 
+class Settlement(BaseModel):
+    """What finance settles for: as asked, or as they change it."""
+
+    amount: Money
+    letter: Annotated[str, Field(min_length=1, max_length=2000, title="Letter to the customer")]
+
+
 class Payout(BaseModel):
     """How a refund ended."""
 
     status: Literal["refunded", "refused"]
     reference: str = ""
+    letter: str = ""
     reason: str = ""
+
+
+LETTER = """Dear {name},
+
+we are sorry about your order {order} and return your money within three days."""
 
 
 @step(retry=Retry(max_attempts=4, initial="200ms", jitter=False))
@@ -156,21 +169,23 @@ async def refund(ctx: Context, asked: Refund) -> Payout:
     payment = await find_payment(asked)
     decision = await ctx.prompt(
         "refund-review",
-        type="review",
-        title=f"Refund {asked.customer} {asked.amount:,.2f} for order {asked.order}",
+        type="edit",
+        title=f"Refund {asked.customer} for order {asked.order} ({asked.amount:,.2f} asked)",
         message=asked.why,
-        data={"order": asked.order, "payment": payment, "amount": str(asked.amount)},
+        data=Settlement(amount=asked.amount, letter=LETTER.format(name=asked.customer, order=asked.order)),
         outcomes={
-            "approve": {"label": f"Refund {asked.amount:,.2f}", "effect": "The money is sent at once."},
+            "approve": {"label": "Refund", "effect": "The money and the letter are sent at once."},
             "deny": {"label": "Refuse…", "effect": "Nothing is paid."},
         },
+        evidence=[f"Payment {payment}"],
         assign="group:finance",
         timeout="24h",
         on_timeout=ESCALATE,
     )
     if decision.outcome == "deny":
         return Payout(status="refused", reason=decision.reasoning)
-    return Payout(status="refunded", reference=await send_money(payment, asked.amount))
+    settled = decision.data
+    return Payout(status="refunded", reference=await send_money(payment, settled.amount), letter=settled.letter)
 
 
 class Customer(BaseModel):

@@ -10,7 +10,13 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
+from celery.signals import (
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from django.conf import settings
 
 from flowapp.engine import signals
@@ -105,6 +111,13 @@ def _started(sender: Any = None, **_: Any) -> None:
 @worker_process_init.connect
 def _started_child(**_: Any) -> None:
     _engine()
+
+
+@worker_shutting_down.connect
+def _stopping(**_: Any) -> None:
+    """Finish the runs under way, and claim no further ones."""
+    if _engine_of_process is not None:
+        _engine_of_process.stopping.set()
 
 
 @worker_shutdown.connect

@@ -14,9 +14,12 @@ CLAIM_AT_MOST = 64
 
 
 class EmbeddedDispatcher:
-    """Claims runs as they become ready and executes up to `concurrency` of them at once in this process."""
+    """Claims runs as they become ready and executes up to `concurrency` of them at once in this process.
 
-    def __init__(self, *, concurrency: int = CONCURRENCY, queues: Sequence[str] = ("default",)) -> None:
+    Without `queues` it serves all of them.
+    """
+
+    def __init__(self, *, concurrency: int = CONCURRENCY, queues: Sequence[str] = ()) -> None:
         self._concurrency = concurrency
         self._queues = queues
         self._bell = threading.Event()

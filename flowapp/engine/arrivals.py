@@ -34,7 +34,8 @@ def wake(run: Run) -> None:
     """Make a waiting run claimable; tell the owner of a running one that something arrived."""
     row = Run.unscoped.filter(pk=run.pk)
     if run.status == RunStatus.WAITING:
-        row.update(status=RunStatus.QUEUED, vtime=claims.virtual_time(run.workspace_id), updated_at=clock.now())
+        place = claims.virtual_time(run.workspace_id)
+        row.update(status=RunStatus.QUEUED, rank=0, vtime=place, updated_at=clock.now())
         run.status = RunStatus.QUEUED
         signals.ring(run.queue)
         signals.tell(run.workspace_id, "run", str(run.id))

@@ -23,7 +23,7 @@ SUSPECT_CLAIMS = 2  # after so many unclean ends in a row a run may be what take
 
 
 def claim(worker_id: UUID, queues: Sequence[str], limit: int, *, suspects: bool = True) -> list[Claimed]:
-    """Take up to `limit` ready runs, in fair order, each with its history.
+    """Take up to `limit` ready runs of these queues (none named: of all), in fair order, each with its history.
 
     A worker holds at most one suspect at a time, so that of those who die with it only the guilty one is blamed again.
     """
@@ -37,7 +37,12 @@ def claim(worker_id: UUID, queues: Sequence[str], limit: int, *, suspects: bool 
 
 def suspects_ready(queues: Sequence[str]) -> bool:
     """Whether a run waits that only a worker without another suspect may claim."""
-    return Run.unscoped.filter(status=RunStatus.QUEUED, queue__in=queues, claims__gte=SUSPECT_CLAIMS).exists()
+    return _ready(queues).filter(claims__gte=SUSPECT_CLAIMS).exists()
+
+
+def _ready(queues: Sequence[str]) -> models.QuerySet[Run]:
+    ready = Run.unscoped.filter(status=RunStatus.QUEUED)
+    return ready.filter(queue__in=queues) if queues else ready
 
 
 def _holds_suspect(worker_id: UUID) -> bool:
@@ -51,7 +56,7 @@ def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int,
     # SQLite has one writer at a time, so choosing and taking in one transaction is enough.
     now = clock.now()
     with transaction.atomic():
-        ready = Run.unscoped.filter(status=RunStatus.QUEUED, queue__in=queues, claims__range=claims)
+        ready = _ready(queues).filter(claims__range=claims)
         ids = list(ready.order_by("rank", "vtime", "id").values_list("id", flat=True)[:limit])
         Run.unscoped.filter(id__in=ids).update(
             status=RunStatus.RUNNING,

@@ -91,6 +91,7 @@ _CLAIM = """
         SELECT id FROM engine_run WHERE status = 'queued' AND queue = ANY(%s) AND claims BETWEEN %s AND %s
         ORDER BY rank, vtime, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
     ) RETURNING id, rank, vtime"""
+_CLAIM_OF_ALL_QUEUES = _CLAIM.replace("queue = ANY(%s)", "cardinality(%s::text[]) = 0")
 
 
 type Held = tuple[UUID, int]  # a run and the fence it is held by
@@ -225,7 +226,7 @@ def claim(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int,
     """Take up to `limit` ready runs that have been claimed so often since their last progress."""
     now = clock.now()
     with _cursor() as cursor:
-        cursor.execute(_CLAIM, [worker_id, now, now, list(queues), *claims, limit])
+        cursor.execute(_CLAIM if queues else _CLAIM_OF_ALL_QUEUES, [worker_id, now, now, list(queues), *claims, limit])
         rows = cursor.fetchall()
     return [row[0] for row in sorted(rows, key=lambda row: (row[1], row[2], row[0]))]
 

@@ -25,7 +25,7 @@ logger = logging.getLogger("flowapp.engine")
 class EngineProcess:
     """Executes runs in this process. `claim` takes ready ones; `drive` executes one until it suspends or ends."""
 
-    def __init__(self, kind: str, *, concurrency: int, queues: Sequence[str] = ("default",)) -> None:
+    def __init__(self, kind: str, *, concurrency: int, queues: Sequence[str] = ()) -> None:
         self.queues = list(queues)
         self.concurrency = concurrency
         self.stopping = threading.Event()

@@ -109,7 +109,7 @@ class Write:
             end is not None
             and end.status != RunStatus.NEEDS_ATTENTION
             and (end.new_input, end.compare, self.parent_id) == (None, None, None)
-            and not (self.checkpoints or self.attempts or self.drop or self.open)
+            and not (self.checkpoints or self.attempts or self.drop or self.give_back or self.open)
         )
 
     @property

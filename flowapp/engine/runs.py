@@ -241,7 +241,9 @@ def _forget_failure(run: Run) -> None:
     if cause is not None:
         later = Checkpoint.objects.filter(run_id=run.id, seq__gte=cause.seq)
         later.filter(Q(seq=cause.seq) | ~Q(status=StepStatus.COMPLETED) | Q(started_at__gte=cause.ended_at)).delete()
-    claims.unfinished_attempts([run.id]).delete()
+    if (run.error or {}).get("type") != "PoisonRun":
+        # Whoever lets a quarantined run go on was not told which step was cut off: one that may run at most once asks.
+        claims.unfinished_attempts([run.id]).delete()
 
 
 @transaction.atomic

@@ -1,4 +1,7 @@
-"""The engine's own ctx verbs: steps, sleeps, waits, children, locks, and what must be the same on replay."""
+"""The engine's own ctx verbs: steps, sleeps, waits, children, locks, and what must be the same on replay.
+
+Workflow modules import it before Django is set up, so what needs the tables is imported when a verb is used.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from uuid import UUID
 
 from flowapp.tenancy.actors import SYSTEM
 
-from . import children, codec, expressions, fanout, locks, registry, runs
+from . import codec, expressions, fanout, registry
 from .durations import Duration, seconds
 from .errors import ContinueAsNew, WaitTimeout
 from .handle import Run
@@ -208,6 +211,8 @@ class EngineVerbs:
 
     def invoke[I, O](self, workflow: WorkflowDefinition[I, O], input: I = NO_INPUT) -> Future[O]:
         """Run a child and wait for its output. Raises ChildFailed when it does not complete, InvalidInput at once."""
+        from . import children, runs
+
         runs.validated(workflow, input)
         return self._runtime.wait(
             "child",
@@ -219,6 +224,8 @@ class EngineVerbs:
 
     def start[I](self, workflow: WorkflowDefinition[I, Any], input: I = NO_INPUT) -> Future[Run]:
         """Start a run that nobody waits for; returns its handle. Raises InvalidInput."""
+        from . import runs
+
         runs.validated(workflow, input)
         return self._runtime.call_step(
             _start_run,
@@ -298,11 +305,19 @@ def _publish_event(name: str, data: Any) -> None:
 
 
 def _start_unawaited(name: str, version: int, input: Any) -> str:
+    from . import runs
+
     definition = registry.find(name, version)
     return str(runs.start_run(definition, input, by=SYSTEM, idempotency_key=step.idempotency_key).id)
+
+
+def _release_lock(key: str, run_id: UUID) -> None:
+    from . import locks
+
+    locks.release(key, run_id)
 
 
 _chunk = define_step(_append)
 _publish = define_step(_publish_event, atomic=True)
 _start_run = define_step(_start_unawaited, atomic=True)
-_release = define_step(locks.release, atomic=True)
+_release = define_step(_release_lock, atomic=True)

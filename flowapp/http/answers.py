@@ -73,7 +73,14 @@ def _throttled(error: Throttled) -> Problem:
 
 def _not_valid(error: ValidationError) -> Problem:
     """Ninja's errors, with the place as the client knows it: without "body" and the argument's name before it."""
-    return invalid([{"loc": _place(one["loc"]), "msg": one["msg"]} for one in error.errors])
+    return invalid([{"loc": _place(one["loc"]), "msg": _words(one)} for one in error.errors])
+
+
+def _words(one: dict[str, Any]) -> str:
+    """What is wrong, in the client's words rather than in those of our classes."""
+    if one["type"] in ("model_type", "model_attributes_type"):
+        return "Input should be an object"
+    return str(one["msg"]).removeprefix("Value error, ")
 
 
 def _place(loc: Any) -> list[str | int]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from approvals import actions, queries
 from approvals.states import PromptStatus, PromptType, Risk
+from flowapp.http import second_factor
 from flowapp.http.access import SIGNED_IN, access
 from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request
@@ -122,6 +123,7 @@ def complete_prompt(request: Request, prompt_id: UUID, answer: Answer) -> Prompt
         data=answer.data,
         version=answer.version,
         channel="api",
+        second_factor_at=second_factor.given_at(request),
     )
     return Prompt.model_validate(queries.prompt_detail(prompt_id))
 

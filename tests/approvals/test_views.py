@@ -93,7 +93,6 @@ def test_refusals_by_status(dispatcher, cast):
         (422, bo, {"outcome": "maybe"}),
         (422, bo, {"outcome": ""}),
         (422, bo, {"outcome": "deny"}),
-        (422, bo, {"answer": "{not json"}),
         (422, bo, {"version": "x"}),
     ]:
         answer = post(client, prompt, reasoning=" " if form.get("outcome") == "deny" else "typed", **form)
@@ -150,7 +149,8 @@ def test_what_follows_is_said(dispatcher, cast):
         ("On “Pay $600”", "The bank pays at once"),
         ("On “Deny”", "The run goes on with “deny”."),
     ]
-    assert "it expires, and the run goes on with “deny” in nobody's name" in selected["consequences"][2]["text"]
+    assert selected["consequences"][2]["text"] == "it expires, and the run goes on as on “Deny”, in nobody's name."
+    assert selected["consequences"][2]["at"] == prompt.due_at
     assert [(one["label"], one["tone"], one["needs_reason"]) for one in selected["outcomes"]] == [
         ("Pay $600", "primary", False),
         ("Deny…", "danger", True),

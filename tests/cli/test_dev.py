@@ -5,12 +5,13 @@ import socket
 import stat
 import time
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import httpx
 import psycopg
 import pytest
 
-from tests.cli.devserver import DevServer, flowapp, until
+from tests.cli.devserver import FLOWAPP, DevServer, environ, flowapp, until
 
 EXPENSE = '{"employee": "Ana Ruiz", "amount": "%s", "purpose": "a test"}'
 GREETING = '''"""Says one thing."""
@@ -77,6 +78,22 @@ def test_killed_and_started_again_nothing_is_lost(own: DevServer) -> None:
     own.call("POST", f"/prompts/{prompt['id']}/complete", own.key_of("bo"), outcome="deny", reasoning="no")
     run = until("the run to complete", lambda: _completed(own, waiting))
     assert run["output"] == {"status": "denied", "reason": "no", "receipt": None}
+
+
+def test_who_waits_for_a_run_outlasts_the_server(own: DevServer) -> None:
+    own.start()
+    command = [FLOWAPP, "run", "expense-approval", "--input", EXPENSE % "600.00", "--wait"]
+    with Popen(command, cwd=own.folder, env=environ(), stdout=PIPE, stderr=PIPE, text=True) as following:
+        assert following.stderr
+        run = following.stderr.readline().removeprefix("run ").strip()
+        prompt = own.prompt_of(run)
+        own.stop(signal.SIGKILL)
+        until("the news", lambda: "the server is away" in following.stderr.readline())
+        (own.home / "dev.json").unlink()
+        own.start()
+        own.call("POST", f"/prompts/{prompt['id']}/complete", own.key_of("bo"), outcome="approve")
+        output, _ = following.communicate(timeout=30)
+    assert (following.returncode, '"approved"' in output) == (0, True)
 
 
 def test_the_demo_people_can_sign_in(shared: DevServer) -> None:

@@ -109,8 +109,8 @@ def test_a_confirmed_person_may_add_a_second_factor(cast: Cast) -> None:
     assert "secret" in client.get(activate).content.decode()
 
 
-def test_an_address_that_signing_in_noted_is_confirmed_too(cast: Cast) -> None:
-    sign_in("ana@example.com")
+def test_an_address_that_was_noted_as_unconfirmed_is_confirmed_too(cast: Cast) -> None:
+    sign_in("ana@example.com").get("/accounts/email/")
     assert not EmailAddress.objects.get().verified
     confirm_address(cast.ana.user)
     assert EmailAddress.objects.get().verified

@@ -91,3 +91,9 @@ async def quorum(ctx: Context) -> str:
         stages=[{"assign": ["role:manager", "role:owner"], "quorum": 2}, {"assign": "group:finance"}],
     )
     return decision.outcome
+
+
+@workflow(name="rest-risky")
+async def risky(ctx: Context) -> str:
+    decision = await ctx.prompt("wipe", type="confirm", step_up=True, assign="role:manager")
+    return decision.outcome

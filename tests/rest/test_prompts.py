@@ -180,3 +180,10 @@ def test_votes_stand_in_a_pending_prompt(key, bo, cast, calling):
     cleo = calling(cast.cleo, "approvals:decide")
     last = cleo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "approve", "version": 2}).json()
     assert (last["status"], last["decision"]["by"]["email"]) == ("decided", "cleo@example.com")
+
+
+def test_a_key_is_no_second_factor(key, bo):
+    run, prompt = ask(key, "rest-risky", None)
+    answer = bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "yes"})
+    assert (answer.status_code, answer.json()["type"]) == (403, "step-up-required")
+    assert key.get(f"/runs/{run}").json()["status"] == "waiting"

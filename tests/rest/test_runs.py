@@ -1,16 +1,14 @@
 """/v1/runs: reading, paging, and the verbs."""
 
-from uuid import uuid4
-
 import pytest
-
-from flowapp.tenancy.ids import uuid7
 
 from . import flows
 from .test_workflows import EXPENSE
 
 VERBS = {"signal": {"name": "word", "data": "a"}, "fork": {"from_step": "book"}}
 ALL_VERBS = ["signal", "cancel", "pause", "resume", "retry", "fork"]
+# Ids of nothing, of version 7 and 4; fixed, for pytest's processes must collect the same tests.
+UNKNOWN = ["019a8f6e-0000-7000-8000-000000000000", "6f1b3c9a-0000-4000-8000-000000000000"]
 
 
 def start(caller, workflow, given=None):
@@ -237,7 +235,7 @@ def test_what_the_state_does_not_allow(key, workflow, verb):
     assert key.get(f"/runs/{run}").json() == before
 
 
-@pytest.mark.parametrize("name", [str(uuid7()), str(uuid4()), "1", "not-a-uuid", "%00", "é"])
+@pytest.mark.parametrize("name", [*UNKNOWN, "1", "not-a-uuid", "%00", "é"])
 def test_an_unknown_run_is_not_found(key, name):
     answers = [key.get(f"/runs/{name}"), key.get(f"/executions/{name}"), key.get(f"/runs/{name}/steps")]
     answers += [key.post(f"/runs/{name}/{verb}", VERBS.get(verb)) for verb in ALL_VERBS]

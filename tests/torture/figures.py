@@ -36,7 +36,7 @@ def measure(ledger: Sequence[Effect], harms: Sequence[Harm]) -> Figures:
     kills = 0
     for harm in harms:
         if harm.what == "kill":
-            kills += any(_is_inside(harm, begun[key], effects[key]) for key in by_pid[harm.pid])
+            kills += any(_is_inside(harm, begun[key], effects.get(key, ())) for key in by_pid[harm.pid])
     return Figures(
         effects=len(effects),
         repeated=sum(len(arrived) - 1 for arrived in effects.values()),

@@ -72,7 +72,8 @@ def _open(kept: Kept) -> tuple[EmbeddedDispatcher | None, Opened]:
     from flowapp.demo import workspace
     from flowapp.dispatch.embedded import EmbeddedDispatcher
 
-    worker = EmbeddedDispatcher(concurrency=settings.FLOWAPP_CONCURRENCY, queues=settings.FLOWAPP_QUEUES)
+    # The only worker there is serves every queue that a step may name.
+    worker = EmbeddedDispatcher(concurrency=settings.FLOWAPP_CONCURRENCY, queues=())
     on_celery = bool(settings.FLOWAPP_BROKER_URL)
     # No Celery worker may be up yet, so the demo's story is executed here, once, and nothing after it.
     if not on_celery or workspace.is_missing():

@@ -1,0 +1,88 @@
+"""Putting an open prompt to others: a manager, admin or owner replaces whom it asks, an assignee passes it on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals.actions import eligibility, locking, opening, reminders, shortage
+from approvals.models import Assignment, Prompt
+from approvals.policies import assignment
+from approvals.policies.assignment import Spec
+from approvals.states import InvalidDecision, NotEligible, StepUpRequired
+from flowapp import audit
+from flowapp.engine import clock, signals
+from flowapp.tenancy.actors import Actor
+
+_CHANGED = ("options", "pooled", "claimed_by", "claimed_until", "updated_at")
+
+
+@transaction.atomic
+def reassign(prompt_id: UUID, *, to: Sequence[str], by: Actor, reason: str = "", channel: str) -> None:
+    """Put the present stage to others. What is asked stays the same, and so does the prompt's version.
+
+    An assignee gives their own place to them; where they were asked as one of a group or role, that stays asked.
+    Whoever could not decide it themselves cannot put it to themselves. Raises NotEligible, InvalidDecision.
+    """
+    prompt = locking.pending(prompt_id)
+    new = _parsed(to)
+    manages = eligibility.manages(by)
+    _allow(prompt, new, by=by, manages=manages)
+    before = _asked(prompt)
+    leaving = [one for one in before if manages or one.target == f"user:{by.id.lower()}"]
+    Assignment.objects.filter(pk__in=[one.pk for one in leaving]).delete()
+    Assignment.objects.bulk_create(opening.assignments(prompt, new), ignore_conflicts=True)
+    after = _asked(prompt)
+    _settle(prompt, after)
+    audit.record(
+        by=by,
+        verb="prompt.reassigned" if manages else "prompt.delegated",
+        target=f"prompt:{prompt.pk}",
+        before={"assign": [str(one) for one in before]},
+        after={"assign": [str(one) for one in after]},
+        reason=reason.strip(),
+        channel=channel,
+    )
+
+
+def _parsed(to: Sequence[str]) -> tuple[Spec, ...]:
+    try:
+        new = assignment.parse(to)
+    except assignment.BadAssign as error:
+        raise InvalidDecision([{"field": "assign", "msg": str(error)}]) from None
+    if missing := opening.missing(new):
+        nobody = ", ".join(map(str, missing))
+        raise InvalidDecision([{"field": "assign", "msg": f"{nobody} does not exist here, or means nobody"}])
+    return new
+
+
+def _allow(prompt: Prompt, new: Sequence[Spec], *, by: Actor, manages: bool) -> None:
+    barred = eligibility.barred(prompt, by=by)
+    asked = barred is None or isinstance(barred, StepUpRequired)
+    if not asked and not manages:
+        raise NotEligible("Only those asked, or a manager, admin or owner, can put it to somebody else.")
+    if not asked and (refusal := eligibility.barred_if_asked(prompt, by=by)):
+        raise refusal
+    if not asked and {spec.target for spec in new} & eligibility.targets_of(by):
+        raise NotEligible("It was not put to you, so you cannot put it to yourself; somebody else can.")
+
+
+def _asked(prompt: Prompt) -> list[Assignment]:
+    return list(Assignment.objects.filter(prompt=prompt, active=True).order_by("level", "kind", "value"))
+
+
+def _settle(prompt: Prompt, asked: Sequence[Assignment]) -> None:
+    """What follows from others being asked: is somebody in particular, are they enough, nobody has claimed it yet."""
+    stages = [dict(stage) for stage in prompt.options.get("stages", ())]
+    if stages:
+        stages[prompt.stage - 1]["assign"] = [str(one) for one in asked]
+    prompt.options = {**prompt.options, "stages": stages}
+    prompt.options["warnings"] = shortage.warnings(prompt)
+    prompt.pooled = not any(one.kind in ("user", "agent") for one in asked)
+    prompt.claimed_by = prompt.claimed_until = None
+    prompt.updated_at = clock.now()
+    prompt.save(update_fields=_CHANGED)
+    reminders.begin_anew(prompt)
+    signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
