@@ -52,6 +52,7 @@ class PromptOptions(TypedDict, total=False):
     timeout: Duration
     escalate: Iterable[tuple[Duration, Assign]]
     on_timeout: str
+    remind: Duration
     four_eyes: bool
     require_reason: bool
     step_up: bool
@@ -166,6 +167,7 @@ def _ask(name: str, type: str, data: Any, schema: Any, options: PromptOptions) -
         timeout=options.get("timeout"),
         escalate=options.get("escalate", ()),
         on_timeout=options.get("on_timeout", ""),
+        remind=options.get("remind"),
         risk=options.get("risk", Risk.LOW),
         options={
             "four_eyes": options.get("four_eyes"),

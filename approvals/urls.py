@@ -12,4 +12,5 @@ urlpatterns = [
     path("<uuid:prompt_id>/claim", claims.claim, name="prompt-claim"),
     path("<uuid:prompt_id>/release", claims.release, name="prompt-release"),
     path("<uuid:prompt_id>/rescind", claims.rescind, name="prompt-rescind"),
+    path("<uuid:prompt_id>/reassign", claims.reassign, name="prompt-reassign"),
 ]

@@ -6,12 +6,14 @@ from approvals.actions.deciding import decide
 from approvals.actions.eligibility import refusal, why_not
 from approvals.actions.keys import bound
 from approvals.actions.opening import rows
+from approvals.actions.reassignment import reassign
 from approvals.actions.voting import rescind
 
 __all__ = [
     "bound",
     "claim",
     "decide",
+    "reassign",
     "refusal",
     "release",
     "rescind",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from approvals.models import Assignment, Prompt
 from approvals.policies import eligibility
-from approvals.states import Refused
+from approvals.states import Refused, StepUpRequired
 from flowapp.engine import clock
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import Actor
@@ -37,6 +37,18 @@ def why_not(prompt_id: UUID, *, by: Actor) -> Refused | None:
 def barred(prompt: Prompt, *, by: Actor) -> Refused | None:
     """The same, of a prompt at hand."""
     return eligibility.refusal(_candidate(by, confirmed=True), _rules(prompt))
+
+
+def barred_if_asked(prompt: Prompt, *, by: Actor) -> Refused | None:
+    """Why this actor could not decide it even if they were asked: what the prompt's own rules say of them."""
+    candidate = _candidate(by, confirmed=True)
+    refusal = eligibility.refusal(candidate, _demands(prompt, candidate.targets))
+    return None if isinstance(refusal, StepUpRequired) else refusal
+
+
+def targets_of(by: Actor) -> frozenset[str]:
+    """The assign entries that mean this actor."""
+    return _candidate(by, confirmed=False).targets
 
 
 def manages(by: Actor) -> bool:

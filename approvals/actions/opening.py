@@ -9,7 +9,7 @@ from uuid import uuid5
 
 from django.db.models import Model
 
-from approvals.actions import keys, shortage
+from approvals.actions import keys, reminders, shortage
 from approvals.models import Assignment, Prompt
 from approvals.policies import assignment, binding, escalation, summary
 from approvals.policies.asking import Ask
@@ -34,6 +34,7 @@ def rows(ticket: WaitTicket, ask: Ask) -> list[Model]:
     chain = [(after, _resolve(ask.name, to)) for after, to in ask.chain]
     prompt = _prompt(ticket, ask, asked, chain)
     made: list[Model] = [prompt, *assignments(prompt, asked), _opened(ticket, prompt, asked)]
+    made += reminders.timer(prompt)
     if prompt.due_at:
         made.append(timers.timer(TIMER, str(prompt.pk), prompt.due_at, {}, workspace_id=ticket.workspace_id))
     return made
@@ -146,18 +147,26 @@ def _resolve(name: str, assign: Sequence[str]) -> tuple[Spec, ...]:
         asked = assignment.parse(assign)
     except assignment.BadAssign as error:
         raise NeedsAttention(f"prompt {name!r}: {error}") from None
-    missing = [str(spec) for spec in asked if spec.kind != "role" and not _exists(spec)]
-    if missing:
-        raise NeedsAttention(
-            f"prompt {name!r} is put to {', '.join(missing)}, which does not exist here or has no members; "
-            "create it, or correct `assign`, then retry the run"
-        )
-    if all(spec.kind == "role" for spec in asked) and not any(_exists(spec) for spec in asked):
+    nobody = missing(asked)
+    if not nobody:
+        return asked
+    if all(spec.kind == "role" for spec in asked):
         raise NeedsAttention(
             f"prompt {name!r} is put to {', '.join(map(str, asked))}, but nobody has that role; "
             "give it to a member, or correct `assign`, then retry the run"
         )
-    return asked
+    raise NeedsAttention(
+        f"prompt {name!r} is put to {', '.join(map(str, nobody))}, which does not exist here or has no members; "
+        "create it, or correct `assign`, then retry the run"
+    )
+
+
+def missing(asked: Sequence[Spec]) -> Sequence[Spec]:
+    """Those that mean nobody: each user, group and agent has to exist, of roles only one where nobody else is asked."""
+    named = [spec for spec in asked if spec.kind != "role"]
+    if named:
+        return [spec for spec in named if not _exists(spec)]
+    return [] if any(_exists(spec) for spec in asked) else asked
 
 
 def _exists(spec: Spec) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from approvals.actions import opening, shortage
+from approvals.actions import opening, reminders, shortage
 from approvals.models import Assignment, Prompt
 from approvals.policies import assignment
 from approvals.states import PromptStatus, StaleVersion
@@ -34,6 +34,7 @@ def advance(prompt: Prompt, *, by: Actor, channel: str) -> None:
     Assignment.objects.bulk_create(opening.assignments(prompt, asked))
     if prompt.due_at:
         timers.schedule(opening.TIMER, str(prompt.pk), prompt.due_at, {})
+    reminders.begin_anew(prompt)
     audit.record(
         by=by,
         verb="prompt.stage-opened",

@@ -12,8 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
-from approvals.policies import answers, binding
-from approvals.policies.exact import ExactSchema
+from approvals.policies import answers, binding, exact
 from approvals.states import ESCALATE, LABELS, NEGATIVE, OUTCOMES, REJECTIONS, PromptType, Risk, Stage
 from flowapp.engine import codec, durations
 from flowapp.engine.durations import Duration
@@ -73,6 +72,7 @@ def ask(
     timeout: Duration | None,
     escalate: Iterable[tuple[Duration, Assign]],
     on_timeout: str,
+    remind: Duration | None,
     risk: str,
     options: Mapping[str, Any],
 ) -> Ask:
@@ -81,6 +81,9 @@ def ask(
         raise BadDefinition(f"a prompt needs a name of 1 to 200 characters, not {name!r}")
     if "\0" in title + message:
         raise BadDefinition(f"prompt {name!r}: its title or message holds a null character, which is no text")
+    every = None if remind is None else _duration(name, "remind", remind)
+    if every == timedelta(0):
+        raise BadDefinition(f"prompt {name!r}: remind={remind!r} would never stop; give the time between reminders")
     kind = _one_of(PromptType, type, f"prompt {name!r}: type")
     listed = _outcomes(name, outcomes if outcomes is not None else OUTCOMES[kind])
     chain = tuple((_duration(name, "escalate", after), _entries(to)) for after, to in escalate)
@@ -101,7 +104,11 @@ def ask(
         timeout=limit,
         on_timeout=str(on_timeout),
         risk=_one_of(Risk, risk, f"prompt {name!r}: risk"),
-        options={key: plain(value) for key, value in options.items() if value is not None},
+        options={
+            key: plain(value)
+            for key, value in {**options, "remind": every and every.total_seconds()}.items()
+            if value is not None
+        },
     )
 
 
@@ -113,16 +120,17 @@ def plain(value: Any) -> Any:
 def schema_of(type: Any) -> dict[str, Any]:
     """The JSON Schema of a model, dataclass or other annotation; a schema is its own."""
     if isinstance(type, Mapping):
-        return dict(type)
+        return exact.ordered(type)
     adapter: TypeAdapter[Any] = type if isinstance(type, TypeAdapter) else codec.adapter(type)
-    return adapter.json_schema(schema_generator=ExactSchema)
+    return exact.ordered(adapter.json_schema(schema_generator=exact.ExactSchema))
 
 
 def shape_of(data: Any) -> dict[str, Any]:
     """The little that plain data tells about what may replace it: an object stays an object, a text a text."""
     names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
     known = names.get(builtins.type(data))
-    return {"type": known} if known else {}
+    order = {exact.ORDER: list(data)} if isinstance(data, dict) else {}
+    return {"type": known, **order} if known else {}
 
 
 def choices_schema(name: str, choices: Sequence[str], *, multiple: bool) -> dict[str, Any]:

@@ -1,11 +1,17 @@
-"""JSON Schemas that say all of what a Pydantic type demands of a decimal: Pydantic itself leaves its text form open."""
+"""JSON Schemas that keep what is lost on the way: the digits of decimals given as text, the order of members."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+ORDER = "x-order"  # the names of an object's members, first to last: databases keep objects in any order
 DECIMAL = "decimal"  # the format of a text that holds a decimal number
+
+_LITERAL = frozenset({"default", "const", "enum", "examples"})  # values, not schemas
 
 
 class ExactSchema(GenerateJsonSchema):
@@ -15,6 +21,20 @@ class ExactSchema(GenerateJsonSchema):
         """A number within its bounds, or a text of one."""
         number = next(form for form in super().decimal_schema(schema)["anyOf"] if form["type"] == "number")
         return {"anyOf": [number, {"type": "string", "format": DECIMAL, "pattern": _pattern(schema)}]}
+
+
+def ordered(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema, with each object's order of members written down."""
+    kept = {key: part if key in _LITERAL else _ordered(part) for key, part in schema.items()}
+    members = schema.get("properties")
+    is_schema = isinstance(members, dict) and schema.get("type") == "object"
+    return kept | {ORDER: list(members)} if is_schema and ORDER not in schema else kept
+
+
+def _ordered(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_ordered(one) for one in part]
+    return ordered(part) if isinstance(part, dict) else part
 
 
 def _pattern(schema: core_schema.DecimalSchema) -> str:

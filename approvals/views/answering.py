@@ -33,7 +33,7 @@ def context(view: PromptView, *, may_answer: bool) -> dict[str, Any]:
         "answer_json": summary.masked(given),
         "answer_heading": "What went on" if edits else "What was answered",
         "payload_heading": _payload_heading(view, changed=bool(changed)),
-        "payload_fold": "Exactly as it was asked" if changed else "Exactly as it will run",
+        "payload_fold": "Exactly as it was asked" if changed else _fold(view),
         "review": None,
         "error_links": [],
         "typed_rows": [],
@@ -44,6 +44,10 @@ def _payload_heading(view: PromptView, *, changed: bool) -> str:
     if view.type not in (PromptType.REVIEW, PromptType.EDIT):
         return "What it is about"
     return "As it was asked" if changed else "What is decided on"
+
+
+def _fold(view: PromptView) -> str:
+    return "Exactly as it will run" if view.type in (PromptType.REVIEW, PromptType.EDIT) else "Exactly as it was asked"
 
 
 def sent_back(view: PromptView, answer: Answer, posted: QueryDict, error: Exception | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What else people do to a prompt in the browser: claim it, release it, take a vote back.
+"""What else people do to a prompt in the browser: claim it, release it, take a vote back, put it to others.
 
 Each ends at the prompt's page: htmx follows the redirect and gets its fragment. A refusal is a problem page, which
 htmx says in a toast.
@@ -6,6 +6,7 @@ htmx says in a toast.
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -13,11 +14,13 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from approvals import actions
+from approvals.policies.answers import LONGEST_REASON
 from flowapp.http.access import access
 from flowapp.http.credentials import actor_of
 from flowapp.tenancy.models import Role
 
 MEMBERS = tuple(Role)
+_ENTRIES = re.compile(r"[\s,;]+(?=\w+:)")
 
 
 @access(*MEMBERS)
@@ -41,4 +44,19 @@ def release(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
 def rescind(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
     """Take one's vote back."""
     actions.rescind(prompt_id, by=actor_of(request), channel="web")
+    return redirect("prompt", prompt_id)
+
+
+@access(*MEMBERS)
+@require_POST
+def reassign(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
+    """Put it to others: entries such as user:bo@example.com, separated by commas, spaces or lines."""
+    to = _ENTRIES.split(request.POST.get("assign", "").strip(" ,;\n\r\t"))
+    actions.reassign(
+        prompt_id,
+        to=[entry for entry in to if entry],
+        by=actor_of(request),
+        reason=request.POST.get("reason", "")[:LONGEST_REASON],
+        channel="web",
+    )
     return redirect("prompt", prompt_id)

@@ -31,6 +31,7 @@ class Answer:
     by: str
     outcome: str
     reasoning: str = ""
+    data: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,11 @@ SCENES = (
     _refund("ORD-9218", "Nadia Petrov", "129.90", "The parcel arrived damaged; photos are in the ticket."),
     _refund(
         "ORD-9107", "Luis Ortega", "58.00", "Charged twice for the same order.",
-        Answer("refund-review", "cleo", "approve", "Both charges are in the ledger."),
+        Answer("refund-review", "cleo", "approve", "Only the second charge goes back.", {
+            "amount": "29.00",
+            "letter": "Dear Luis Ortega,\n\nwe are sorry about your order ORD-9107 and return the second of the two "
+            "charges within three days.",
+        }),
     ),
     _refund("LOST-4410", "Kim Tanaka", "240.00", "The customer says that the order never arrived."),
     Scene("onboard-customer", "vera", {"name": "Northwind Traders", "email": "it@northwind.example"}),
@@ -106,7 +111,9 @@ def _decide(run_id: UUID, answer: Answer, by: Actor) -> None:
         return next((prompt.id for prompt in pending if prompt.name == answer.prompt), None)
 
     prompt_id = _until(f"the prompt {answer.prompt}", asked)
-    approvals.decide(prompt_id, by=by, outcome=answer.outcome, reasoning=answer.reasoning, channel="web")
+    approvals.decide(
+        prompt_id, by=by, outcome=answer.outcome, reasoning=answer.reasoning, data=answer.data, channel="web"
+    )
 
 
 def _rest(run_ids: list[UUID]) -> bool:

@@ -83,6 +83,13 @@ class Answer(BaseModel):
     version: int | None = None
 
 
+class Reassignment(BaseModel):
+    """Whom to ask instead: `user:EMAIL`, `group:NAME`, `role:NAME`."""
+
+    assign: list[Text] = Field(min_length=1, max_length=50)
+    reason: Text = Field("", max_length=10_000)
+
+
 @router.get("/prompts", response=PromptPage)
 @access(SIGNED_IN)
 def list_prompts(
@@ -149,4 +156,15 @@ def release_prompt(request: Request, prompt_id: UUID) -> Prompt:
 def rescind_vote(request: Request, prompt_id: UUID) -> Prompt:
     """Take your vote back, while the prompt still waits for others at the same stage."""
     actions.rescind(prompt_id, by=actor_of(request), channel="api")
+    return Prompt.model_validate(queries.prompt_detail(prompt_id))
+
+
+@router.post("/prompts/{prompt_id}/reassign", response=Prompt)
+@access(SIGNED_IN)
+def reassign_prompt(request: Request, prompt_id: UUID, reassignment: Reassignment) -> Prompt:
+    """Put a prompt to others. A manager, admin or owner replaces whom it asks; an assignee gives their own place away.
+
+    Through a key only if it was granted `approvals:decide`. Whoever was not asked cannot put it to themselves.
+    """
+    actions.reassign(prompt_id, to=reassignment.assign, by=actor_of(request), reason=reassignment.reason, channel="api")
     return Prompt.model_validate(queries.prompt_detail(prompt_id))

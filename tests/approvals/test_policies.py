@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from approvals.policies import answers, assignment, binding, summary
+from approvals.policies import answers, asking, assignment, binding, summary
 from approvals.policies.changes import Change, changes
+from approvals.policies.complaints import complaints
 from approvals.policies.escalation import Turn, plan_of
 from approvals.policies.ordering import queue_key
 from approvals.states import ESCALATE, InvalidDecision, may_become
@@ -187,3 +188,34 @@ def test_a_prompt_ends_once():
         for ended in ("decided", "expired", "cancelled")
         for status in ("pending", "decided", "expired", "cancelled")
     )
+
+
+def test_a_models_schema_says_all_of_its_decimals_and_keeps_its_order():
+    from decimal import Decimal
+    from typing import Annotated
+
+    from pydantic import BaseModel, Field
+
+    class Sum(BaseModel):
+        net: Annotated[Decimal, Field(ge=0, max_digits=5, decimal_places=2)]
+        gross: Decimal = Decimal(0)
+
+    schema = asking.schema_of(Sum)
+    assert schema["x-order"] == ["net", "gross"]
+    wrong = {text: [place for place, _ in complaints(schema, {"net": text})] for text in NETS}
+    assert {text: not places for text, places in wrong.items()} == NETS
+
+
+NETS = {
+    "0": True,
+    "000123.4500": True,
+    "999.99": True,
+    "+1.": True,
+    ".5": True,
+    "1000": False,
+    "1.234": False,
+    "-1": False,
+    "1e2": False,
+    "x": False,
+    "": False,
+}

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from approvals import actions
 from approvals.models import Decision
 from approvals.states import AlreadyDecided, Expired
 from flowapp.dispatch.immediate import ImmediateDispatcher
@@ -95,3 +96,57 @@ def test_a_decision_against_a_cancellation(cast):
         ("cancelled", "cancelled", 0),
         ("cancelled", "decided", 1),
     ]
+
+
+def test_votes_at_the_same_moment_are_all_counted(cast):
+    voters = [cast.bo, *(factories.member(f"Reviewer {n}", Role.MANAGER) for n in range(5))]
+    run, prompt = asked(assign="role:manager", quorum=4)
+    outcomes = at_once(cast.acme, *(lambda who=who: decide(prompt, who) for who in voters))
+    counted = [outcome for outcome in outcomes if isinstance(outcome, Decision)]
+    late = [outcome for outcome in outcomes if outcome not in counted]
+    assert sorted(decision.final for decision in counted) == [False, False, False, True]
+    assert [type(error) for error in late] == [AlreadyDecided] * 2
+    assert Decision.objects.count() == 4
+    finish()
+    assert run.status == "completed"
+
+
+def test_one_person_twice_at_once_is_one_vote(cast):
+    _, prompt = asked(assign="role:manager", quorum=2)
+    outcomes = at_once(cast.acme, *[lambda: decide(prompt, cast.bo)] * 4)
+    assert len({outcome.pk for outcome in outcomes}) == 1
+    prompt.refresh_from_db()
+    assert (prompt.status, Decision.objects.count()) == ("pending", 1)
+
+
+def test_a_stage_is_passed_once(cast):
+    voters = [cast.bo, *(factories.member(f"Reviewer {n}", Role.MANAGER) for n in range(3))]
+    _, prompt = asked(assign=(), stages=[{"assign": "role:manager"}, {"assign": "role:manager"}])
+    outcomes = at_once(cast.acme, *(lambda who=who: decide(prompt, who, version=1) for who in voters))
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Decision", *["StaleVersion"] * 3]
+    prompt.refresh_from_db()
+    assert (prompt.stage, prompt.version, prompt.status) == (2, 2, "pending")
+
+
+def test_one_claim_at_a_time(cast):
+    people = [cast.bo, *(factories.member(f"Reviewer {n}", Role.MANAGER) for n in range(3))]
+    _, prompt = asked(assign="role:manager")
+
+    def claim(who):
+        return actions.claim(prompt.pk, by=factories.actor(who), channel="web")
+
+    outcomes = at_once(cast.acme, *(lambda who=who: claim(who) for who in people))
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", *["NotNow"] * 3]
+
+
+def test_a_vote_taken_back_against_the_last_one(cast):
+    _, prompt = asked(assign=["role:manager", "role:owner"], quorum=2)
+    decide(prompt, cast.bo)
+    at_once(
+        cast.acme,
+        lambda: actions.rescind(prompt.pk, by=factories.actor(cast.bo), channel="web"),
+        lambda: decide(prompt, cast.ana),
+    )
+    prompt.refresh_from_db()
+    standing = (prompt.status, Decision.objects.count())
+    assert standing in [("decided", 2), ("pending", 1)]

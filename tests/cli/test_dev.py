@@ -6,6 +6,7 @@ import stat
 import time
 from pathlib import Path
 from subprocess import PIPE, Popen
+from typing import Any
 
 import httpx
 import psycopg
@@ -60,7 +61,7 @@ def test_an_expense_from_start_to_receipt_and_over_a_restart(own: DevServer) -> 
     assert run["output"]["receipt"]["approved_by"] == ["bo@acme.example"]
 
 
-def _completed(server: DevServer, run_id: str) -> dict:
+def _completed(server: DevServer, run_id: str) -> dict[str, Any]:
     run = server.call("GET", f"/runs/{run_id}")
     return run if run["status"] == "completed" else {}
 

@@ -26,7 +26,7 @@ def test_a_refused_refund_pays_nothing(cast: Cast) -> None:
     run = refund("ORD-2")
     (prompt,) = queries.prompt_page(run_id=run.id).items
     actions.decide(prompt.id, by=cast["hugo"], outcome="deny", reasoning="no", channel="web")
-    assert run.output == {"status": "refused", "reference": "", "reason": "no"}
+    assert run.output == {"status": "refused", "reference": "", "letter": "", "reason": "no"}
 
 
 def test_an_unknown_order_fails_the_run(cast: Cast) -> None:

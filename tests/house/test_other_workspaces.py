@@ -24,6 +24,7 @@ BODIES: tuple[dict[str, object], ...] = (
     {"outcome": "approve", "reasoning": "mine"},
     {"name": "go", "data": None},
     {"from_step": "review"},
+    {"assign": ["role:owner"]},
     {},
 )
 

@@ -51,11 +51,28 @@ class Ledger:
     def __init__(self, address: str, file: Path) -> None:
         self.address = address
         self._file = file
+        self._followed = 0  # bytes
+        self._inside: dict[str, int] = {}
 
     def all(self) -> list[Effect]:
         """Everything written so far, announcements included."""
         lines = self._file.read_text().splitlines() if self._file.exists() else []
         return [Effect(**json.loads(line)) for line in lines]
+
+    def busy(self) -> set[int]:
+        """The processes that are inside a step now, as far as the ledger knows; asked again, it reads what is new."""
+        if self._file.exists():
+            with self._file.open("rb") as file:
+                file.seek(self._followed)
+                new = file.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            self._followed += len(whole)
+            for effect in map(json.loads, whole.splitlines()):
+                if effect["begins"]:
+                    self._inside[effect["key"]] = effect["pid"]
+                else:
+                    self._inside.pop(effect["key"], None)
+        return set(self._inside.values())
 
     def effects(self, run_id: str) -> list[Effect]:
         """What one run did."""

@@ -187,3 +187,15 @@ def test_a_key_is_no_second_factor(key, bo):
     answer = bo.post(f"/prompts/{prompt['id']}/complete", {"outcome": "yes"})
     assert (answer.status_code, answer.json()["type"]) == (403, "step-up-required")
     assert key.get(f"/runs/{run}").json()["status"] == "waiting"
+
+
+def test_a_prompt_is_put_to_others(key, bo, cast, calling):
+    _, prompt = ask(key)
+    moved = bo.post(f"/prompts/{prompt['id']}/reassign", {"assign": ["group:finance"], "reason": "away"}).json()
+    assert (moved["assignees"], moved["version"]) == (["group:finance"], 1)
+    nobody = bo.post(f"/prompts/{prompt['id']}/reassign", {"assign": ["group:nowhere"]})
+    assert (nobody.status_code, nobody.json()["errors"][0]["loc"]) == (422, ["assign"])
+    dev = calling(cast.dev, "approvals:decide")
+    assert dev.post(f"/prompts/{prompt['id']}/reassign", {"assign": ["role:viewer"]}).status_code == 403
+    assert key.post(f"/prompts/{prompt['id']}/reassign", {"assign": ["role:viewer"]}).status_code == 403
+    assert bo.post(f"/prompts/{prompt['id']}/reassign", {"assign": []}).status_code == 422

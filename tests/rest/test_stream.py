@@ -180,7 +180,8 @@ def test_a_server_that_stops_ends_it(key, cast):
     server = signal.getsignal(signal.SIGTERM)
 
     async def begin():
-        events = stream.events(Follower(None, UUID(run), Place()), [], 0.0)
+        nobody: Any = None
+        events: Any = stream.events(Follower(nobody, UUID(run), Place()), [], 0.0)
         await anext(events)
         await events.aclose()
         return signal.getsignal(signal.SIGTERM)

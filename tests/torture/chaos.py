@@ -27,7 +27,7 @@ SHARES = {
     "restart postgresql": 2,
     "restart workers": 1,
 }
-ASLEEP = LEASE_SECONDS + 1.2  # seconds: its runs are somebody else's when it wakes up
+ASLEEP = LEASE_SECONDS + 3.5  # seconds: others have begun its steps when it wakes up
 LOCKED = 3.0  # seconds
 LOCKABLE = ("engine_run", "engine_checkpoint", "engine_wait", "engine_worker")
 
@@ -87,8 +87,13 @@ class Chaos:
             one for one in workers if not one.stopped and self._cluster.alive(one) and (not kind or one.kind == kind)
         ]
 
+    def _busy(self, workers: list[Worker]) -> list[Worker]:
+        """Those that are inside a step, where it hurts most; all of them when none is."""
+        pids = self._cluster.ledger.busy()
+        return [one for one in workers if pids & {one.pid, *self._cluster.children(one)}] or workers
+
     def _kill_group(self) -> None:
-        if workers := self._awake():
+        if workers := self._busy(self._awake()):
             self._cluster.kill(self._random.choice(workers))
 
     def _kill_child(self) -> None:
@@ -96,7 +101,7 @@ class Chaos:
         children = [pid for worker in self._awake("prefork") for pid in self._cluster.children(worker)]
         if not children:
             return self._kill_group()
-        pid = self._random.choice(children)
+        pid = self._random.choice([pid for pid in children if pid in self._cluster.ledger.busy()] or children)
         self._cluster.hurt("kill", pid)
         os.kill(pid, signal.SIGKILL)
 
@@ -104,7 +109,7 @@ class Chaos:
         workers = self._awake()
         if len(workers) < 2:
             return
-        worker = self._random.choice(workers)
+        worker = self._random.choice(self._busy(workers))
         worker.stopped = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGSTOP)

@@ -28,6 +28,7 @@ ATTENTION = "needs_attention"
 # What a full trial must have done to mean anything; a shorter one in proportion to its time after the warm-up.
 FULL_SECONDS, KILLS, ZOMBIES, ANSWERED = 280.0, 200, 30, 0.95
 WARM_UP = 10.0  # seconds
+LONGER = 1.5  # so much longer at most it goes on while it has not done enough
 
 
 @dataclass
@@ -158,7 +159,8 @@ def _torture(installation: Cluster, load: Load, seconds: float) -> dict[str, int
     began = time.monotonic()
     time.sleep(2)  # until there is something to hurt
     number, deployed = 0, False
-    while (elapsed := time.monotonic() - began) < seconds:
+    end = seconds
+    while (elapsed := time.monotonic() - began) < end:
         if not deployed and elapsed > seconds / 2:
             deployed = True
             chaos.restart_workers()
@@ -170,6 +172,8 @@ def _torture(installation: Cluster, load: Load, seconds: float) -> dict[str, int
             number += 1
         chaos.tend()
         time.sleep(0.05)
+        if elapsed > end - 1 and end < seconds * LONGER and _too_weak(installation, seconds):
+            end += 5
     chaos.heal()
     return chaos.done
 
@@ -225,14 +229,25 @@ def _judge(
 
 
 def _weaknesses(verdict: Verdict) -> list[str]:
-    share = min(1.0, max(0.0, verdict.seconds - WARM_UP) / (FULL_SECONDS - WARM_UP))
-    kills, zombies = verdict.figures.kills_inside_a_step, verdict.figures.zombies_awake
+    weak = _too_few(verdict.figures, verdict.seconds)
     answered = 1 - verdict.errors / max(1, verdict.calls)
+    if answered < ANSWERED:
+        weak.append(f"only {answered:.1%} of the calls were answered; {ANSWERED:.0%} are needed")
+    return weak
+
+
+def _too_weak(installation: Cluster, seconds: float) -> bool:
+    from tests.torture import figures
+
+    return bool(_too_few(figures.measure(installation.ledger.all(), installation.harms), seconds))
+
+
+def _too_few(figures: Figures, seconds: float) -> list[str]:
+    share = min(1.0, max(0.0, seconds - WARM_UP) / (FULL_SECONDS - WARM_UP))
+    kills, zombies = figures.kills_inside_a_step, figures.zombies_awake
     weak = []
     if kills < KILLS * share:
         weak.append(f"only {kills} kills inside a step; {KILLS * share:.0f} are needed")
     if zombies < ZOMBIES * share:
         weak.append(f"only {zombies} zombies woke up; {ZOMBIES * share:.0f} are needed")
-    if answered < ANSWERED:
-        weak.append(f"only {answered:.1%} of the calls were answered; {ANSWERED:.0%} are needed")
     return weak

@@ -54,7 +54,10 @@ def _properties(schema: Schema, given: Any) -> dict[str, Schema]:
     """The object's members: those of the schema, and those that the given value has besides."""
     known = dict(schema.get("properties", {})) if schema.get("type") == "object" else {}
     more = given if isinstance(given, Mapping) else {}
-    return known | {key: _shape(value) for key, value in more.items() if key not in known}
+    found = known | {key: _shape(value) for key, value in more.items() if key not in known}
+    # Databases may keep an object's members in an order of their own; a list stays as it was written.
+    first = [key for key in schema.get("x-order", ()) if key in found]
+    return {key: found[key] for key in dict.fromkeys([*first, *found])}
 
 
 def _shape(value: Any) -> Schema:

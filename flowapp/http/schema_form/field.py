@@ -76,6 +76,11 @@ class Field:
         return ".".join(self.path)
 
     @property
+    def optional(self) -> bool:
+        """Whether it may be left empty; where something stood, leaving it empty is a change."""
+        return self.nullable or (not self.required and isinstance(self.given, Absent))
+
+    @property
     def note(self) -> str:
         """What is said below the control: the schema's words, then how to type it."""
         return " ".join(filter(None, [self.hint, _NOTES.get(self.kind, "")]))
