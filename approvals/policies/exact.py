@@ -27,8 +27,9 @@ def ordered(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema, with each object's order of members written down."""
     kept = {key: part if key in _LITERAL else _ordered(part) for key, part in schema.items()}
     members = schema.get("properties")
-    is_schema = isinstance(members, dict) and schema.get("type") == "object"
-    return kept | {ORDER: list(members)} if is_schema and ORDER not in schema else kept
+    if isinstance(members, dict) and schema.get("type") == "object" and ORDER not in schema:
+        kept[ORDER] = list(members)
+    return kept
 
 
 def _ordered(part: Any) -> Any:

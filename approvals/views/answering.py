@@ -31,7 +31,7 @@ def context(view: PromptView, *, may_answer: bool) -> dict[str, Any]:
         "changes": changed,
         "answer_rows": summary.rows(given) if changed or not edits else [],
         "answer_json": summary.masked(given),
-        "answer_heading": "What went on" if edits else "What was answered",
+        "answer_heading": "As it was approved" if edits else "What was answered",
         "payload_heading": _payload_heading(view, changed=bool(changed)),
         "payload_fold": "Exactly as it was asked" if changed else _fold(view),
         "review": None,

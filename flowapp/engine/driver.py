@@ -117,6 +117,10 @@ class RunDriver:
         self._pumping = True
         try:
             self._advance(self._main)
+        except Exception as error:
+            # A fault of the engine itself must not leave the run held by a live worker for ever.
+            logger.exception("run %s: the engine failed", self.run.id)
+            self._stop_for_attention(NeedsAttention(f"the engine failed on this run: {type(error).__name__}: {error}"))
         finally:
             self._pumping = False
 

@@ -72,6 +72,11 @@ def test_money_is_never_zero_when_it_is_unknown(amount, words):
     assert wording.money(amount) == words
 
 
+def test_a_clock_time_says_its_zone():
+    now = datetime(2026, 11, 21, 9, tzinfo=UTC)
+    assert wording.clock_time(datetime(2026, 11, 23, 13, 5, tzinfo=UTC), now) == "Mon 23 Nov, 13:05 UTC"
+
+
 @pytest.mark.parametrize(
     ("name", "letters"), [("Ana Ruiz", "AR"), ("bo@acme.example", "BO"), ("li.chen@x.example", "LC"), ("", "?")]
 )
