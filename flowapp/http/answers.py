@@ -78,7 +78,7 @@ def _not_valid(error: ValidationError) -> Problem:
 
 def _words(one: dict[str, Any]) -> str:
     """What is wrong, in the client's words rather than in those of our classes."""
-    if one["type"] in ("model_type", "model_attributes_type"):
+    if one.get("type") in ("model_type", "model_attributes_type"):
         return "Input should be an object"
     return str(one["msg"]).removeprefix("Value error, ")
 
