@@ -27,7 +27,7 @@ def installed(engine: Engine) -> Iterator[None]:
 
 
 def to_the_next_slot() -> None:
-    at = Schedule.objects.get().next_at
+    at = Schedule.objects.get(workflow="every-hour").next_at
     clock.shift(at - clock.now() + timedelta(seconds=1))
 
 
@@ -37,7 +37,7 @@ def test_once_a_slot(engine: Engine):
         engine.sweep()
         engine.sweep()
         assert Run.objects.filter(workflow="every-hour").count() == count
-    assert {run.status for run in Run.objects.all()} == {"completed"}
+    assert {run.status for run in Run.objects.filter(workflow="every-hour")} == {"completed"}
 
 
 def test_once_a_slot_with_several_schedulers(engine: Engine):
@@ -57,11 +57,11 @@ def test_once_a_slot_with_several_schedulers(engine: Engine):
     for thread in threads:
         thread.join()
     engine.sweep()
-    assert Run.objects.count() == 1
+    assert Run.objects.filter(workflow="every-hour").count() == 1
 
 
 def test_missed_slots_are_made_up_once(engine: Engine):
     clock.shift("10h")
     engine.sweep()
-    assert Run.objects.count() == 1
-    assert Schedule.objects.get().next_at > clock.now()
+    assert Run.objects.filter(workflow="every-hour").count() == 1
+    assert Schedule.objects.get(workflow="every-hour").next_at > clock.now()
