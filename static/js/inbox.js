@@ -11,6 +11,11 @@ const current = () => inbox.querySelector(".row[aria-current]");
 const article = () => inbox.querySelector("[data-prompt]");
 const links = () => [...inbox.querySelectorAll("#rows li:not(.is-gone) .row")];
 
+function asksForShown({ verb, path }) {
+  const shown = article();
+  return verb === "get" && Boolean(shown) && path.includes(shown.dataset.prompt);
+}
+
 function move(step) {
   const all = links();
   if (!all.length) return;
@@ -55,6 +60,11 @@ inbox.addEventListener("click", (event) => {
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id !== "detail") return;
+  if (asksForShown(event.detail.requestConfig)) {
+    // The list opened it by itself and somebody clicked it as well: what they have opened or typed since stays.
+    event.detail.swapOverride = "morph";
+    return;
+  }
   // New content comes in before the old goes: an answer left open there would close its namesake here.
   for (const old of inbox.querySelectorAll("details[name]")) old.removeAttribute("name");
 });
