@@ -5,15 +5,17 @@ const SETTLE = 600; // ms after a new prompt came up in which a or d is still me
 const inbox = document.querySelector("[data-inbox]");
 const wide = matchMedia("(min-width: 761px)");
 let shownAt = 0;
+let swappedAt = 0;
 let focusVerdict = false;
 
 const current = () => inbox.querySelector(".row[aria-current]");
 const article = () => inbox.querySelector("[data-prompt]");
 const links = () => [...inbox.querySelectorAll("#rows li:not(.is-gone) .row")];
 
-function asksForShown({ verb, path }) {
+/** An answer asked for before what is shown came up: it knows nothing newer, and would close what was opened since. */
+function isStale({ verb, path, startedAt }) {
   const shown = article();
-  return verb === "get" && Boolean(shown) && path.includes(shown.dataset.prompt);
+  return verb === "get" && Boolean(shown) && path.includes(shown.dataset.prompt) && startedAt < swappedAt;
 }
 
 function move(step) {
@@ -58,11 +60,17 @@ inbox.addEventListener("click", (event) => {
   if (event.isTrusted && event.detail === 0 && event.target.closest(".row")) focusVerdict = true;
 });
 
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const row = event.detail.elt.closest?.("#rows li");
+  // The list has opened it by itself already; asking again would only close what is opened in it meanwhile.
+  if (row && wide.matches && row.dataset.row === article()?.dataset.prompt) event.preventDefault();
+  event.detail.requestConfig.startedAt = Date.now();
+});
+
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id !== "detail") return;
-  if (asksForShown(event.detail.requestConfig)) {
-    // The list opened it by itself and somebody clicked it as well: what they have opened or typed since stays.
-    event.detail.swapOverride = "morph";
+  if (isStale(event.detail.requestConfig)) {
+    event.detail.shouldSwap = false;
     return;
   }
   // New content comes in before the old goes: an answer left open there would close its namesake here.
@@ -71,6 +79,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "detail") return;
+  swappedAt = Date.now();
   const shown = article();
   inbox.dataset.view = shown ? "detail" : "list";
   if (!shown) return;
