@@ -12,10 +12,10 @@ const current = () => inbox.querySelector(".row[aria-current]");
 const article = () => inbox.querySelector("[data-prompt]");
 const links = () => [...inbox.querySelectorAll("#rows li:not(.is-gone) .row")];
 
-/** An answer asked for before what is shown came up: it knows nothing newer, and would close what was opened since. */
-function isStale({ verb, path, startedAt }) {
+/** An answer on the prompt in view that was asked for before what is shown came up: it must not close what was opened since. */
+function isLate({ path, startedAt }) {
   const shown = article();
-  return verb === "get" && Boolean(shown) && path.includes(shown.dataset.prompt) && startedAt < swappedAt;
+  return Boolean(shown) && path.includes(shown.dataset.prompt) && startedAt < swappedAt;
 }
 
 function move(step) {
@@ -69,8 +69,10 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id !== "detail") return;
-  if (isStale(event.detail.requestConfig)) {
-    event.detail.shouldSwap = false;
+  if (isLate(event.detail.requestConfig)) {
+    // A late look knows nothing newer; a late answer to what was done here may.
+    if (event.detail.requestConfig.verb === "get") event.detail.shouldSwap = false;
+    else event.detail.swapOverride = "morph";
     return;
   }
   // New content comes in before the old goes: an answer left open there would close its namesake here.

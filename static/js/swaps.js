@@ -39,8 +39,13 @@ function morph(old, fresh, changed = []) {
 function partner(old, place, next) {
   if (next.id) return [...old.children].find((child) => child.id === next.id && child.nodeName === next.nodeName);
   let node = place;
-  while (node && (node.nodeType !== next.nodeType || node.nodeName !== next.nodeName || node.id)) node = node.nextSibling;
+  while (node && (node.id || kind(node) !== kind(next))) node = node.nextSibling;
   return node;
+}
+
+/** What a node without an id is: a notice that goes must not be taken for the columns that follow it. */
+function kind(node) {
+  return [node.nodeName, node.classList?.[0], node.getAttribute?.("aria-labelledby")].join(" ");
 }
 
 function update(old, next, changed) {
