@@ -25,6 +25,7 @@ class ApprovalsConfig(AppConfig):
 
 def _register_problems() -> None:
     from approvals import states
+    from approvals.actions.channels.links import LinkOver
     from flowapp.http.problems import Problem, answers, invalid
 
     def conflict(error: states.AlreadyDecided) -> Problem:
@@ -37,10 +38,16 @@ def _register_problems() -> None:
     answers(states.AlreadyDecided, conflict)
     answers(states.StaleVersion, stale)
     answers(states.Expired, lambda error: Problem("expired", str(error)))
+    answers(LinkOver, lambda error: Problem("expired", str(error)))
     answers(states.PromptCancelled, lambda error: Problem("expired", str(error)))
     answers(states.NotNow, lambda error: Problem("illegal-state", str(error)))
     answers(states.NotEligible, lambda error: Problem("not-eligible", str(error)))
     answers(states.StepUpRequired, lambda error: Problem("step-up-required", str(error)))
+    answers(states.PolicyNotFound, lambda error: Problem("not-found", str(error)))
+    answers(
+        states.InvalidPolicy,
+        lambda error: invalid([{**one, "loc": [one["field"]]} for one in error.errors]),
+    )
     answers(
         states.InvalidDecision,
         lambda error: invalid([{"loc": one["field"].split("."), "msg": one["msg"]} for one in error.errors]),

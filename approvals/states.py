@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 
 from flowapp.engine.errors import FlowappError
 
@@ -72,14 +73,54 @@ BECOMES: Final[Mapping[PromptStatus, frozenset[PromptStatus]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of a prompt: whom it asks, and how many distinct people must give the same answer."""
+    """One stage of a prompt: whom it asks, and how many distinct people must give the same answer.
+
+    With `lines` it is several side by side, each with its own people and quorum, and all of them have to pass.
+    """
 
     assign: Sequence[str]
     quorum: int = 1
+    lines: tuple[Stage, ...] = ()
+
+    @property
+    def beside(self) -> tuple[Stage, ...]:
+        """What is asked at the same time, numbered from 1: itself, or its lines."""
+        return self.lines or (self,)
+
+    @property
+    def several(self) -> bool:
+        """Whether one answer may not be enough."""
+        return self.quorum > 1 or len(self.lines) > 1
 
     def as_json(self) -> dict[str, Any]:
         """The stage as a prompt's options keep it."""
-        return {"assign": list(self.assign), "quorum": self.quorum}
+        lines = {"lines": [line.as_json() for line in self.lines]} if self.lines else {}
+        return {"assign": list(self.assign), "quorum": self.quorum, **lines}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Stage:
+        """The stage that `as_json` wrote."""
+        return cls(kept["assign"], kept["quorum"], tuple(cls.from_json(line) for line in kept.get("lines", ())))
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a prompt shows to those who decide: bytes or text, and what they are."""
+
+    name: str
+    content: bytes | str
+    content_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentInfo:
+    """What lists say of a file: `digest` is the SHA-256 of its content, in hex."""
+
+    id: UUID
+    name: str
+    content_type: str
+    size: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +131,7 @@ class Decider:
     name: str
     email: str = ""
     member_id: str = ""
+    on_behalf_of: str = ""
 
     def __str__(self) -> str:
         return self.email or self.name
@@ -101,7 +143,7 @@ class Decider:
 
     def as_json(self) -> dict[str, str]:
         """The decider as callers of the API read them."""
-        return {"kind": self.kind, "name": self.name, "email": self.email}
+        return {"kind": self.kind, "name": self.name, "email": self.email, "on_behalf_of": self.on_behalf_of}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +157,7 @@ class Decision[T]:
     at: datetime
     channel: str
     timed_out: bool = False
+    voters: tuple[str, ...] = ()  # the members who answered, for `different_from`
 
     def as_json(self) -> dict[str, Any]:
         """The decision as callers of the API read it."""
@@ -131,9 +174,10 @@ class Decision[T]:
 
 @dataclass(frozen=True, slots=True)
 class Vote[T](Decision[T]):
-    """One answer of several that a prompt wants, and the stage it was given in."""
+    """One answer of several that a prompt wants, and the stage (and line of it) it was given in."""
 
     stage: int = 1
+    line: int = 1
 
 
 class PromptExpired(FlowappError):
@@ -149,6 +193,14 @@ class Refused(FlowappError):
 
 class PromptNotFound(Refused):
     """There is no such prompt in this workspace."""
+
+
+class AttachmentNotFound(PromptNotFound):
+    """There is no such file at this prompt."""
+
+
+class FilterNotFound(PromptNotFound):
+    """You have no such filter."""
 
 
 class AlreadyDecided(Refused):
@@ -196,6 +248,18 @@ class InvalidDecision(Refused):
         super().__init__("; ".join(f"{error['field']}: {error['msg']}" for error in errors))
 
 
+class PolicyNotFound(Refused):
+    """There is no such policy in this workspace."""
+
+
+class InvalidPolicy(FlowappError):
+    """A policy that cannot be kept; `.errors` holds {"field", "msg"} each, with "line" and "column" in expressions."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(f"{error['field']}: {error['msg']}" for error in errors))
+
+
 def stage_in_words(stage: int, stages: int, level: int) -> str:
     """Where a prompt stands: "stage 1/2", "escalated", both, or nothing to say."""
     staged = f"stage {stage}/{stages}" if stages > 1 else ""
@@ -212,6 +276,7 @@ def decider(actor: Mapping[str, Any] | None) -> Decider | None:
         name=actor["label"],
         email=actor["id"] if actor["kind"] == "person" else "",
         member_id=actor.get("member_id") or "",
+        on_behalf_of=actor.get("on_behalf_of") or "",
     )
 
 

@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from approvals.policies import asking
 from approvals.policies.asking import Ask, Assign, Outcomes
-from approvals.states import ESCALATE, Decision, PromptExpired, PromptType, Risk, decider
+from approvals.states import ESCALATE, Attachment, Decision, PromptExpired, PromptType, Risk, decider
 from flowapp.engine import codec
 from flowapp.engine.durations import Duration
 from flowapp.engine.errors import BadDefinition, NeedsAttention
@@ -33,7 +33,7 @@ __all__ = ["ESCALATE", "Decision", "PromptExpired", "PromptOptions", "PromptVerb
 
 
 class PromptStage(TypedDict):
-    """One of the stages a prompt goes through, one after the other."""
+    """One of the stages a prompt goes through, one after the other; a list of them goes side by side."""
 
     assign: Assign
     quorum: NotRequired[int]
@@ -48,11 +48,12 @@ class PromptOptions(TypedDict, total=False):
     assign: Assign
     quorum: int
     reject_ends: bool
-    stages: Sequence[PromptStage]
+    stages: Sequence[PromptStage | Sequence[PromptStage]]
     timeout: Duration
     escalate: Iterable[tuple[Duration, Assign]]
     on_timeout: str
     remind: Duration
+    calendar: str
     four_eyes: bool
     require_reason: bool
     step_up: bool
@@ -61,6 +62,7 @@ class PromptOptions(TypedDict, total=False):
     confidence: float
     reversible: bool
     different_from: Sequence[Decision[Any]]
+    attachments: Iterable[Attachment | Mapping[str, Any]]
 
 
 class PromptVerbs(EngineVerbs):
@@ -130,7 +132,7 @@ class PromptVerbs(EngineVerbs):
         run = self._runtime.run
         result = _result_type(name, type, data, form)
         schema = _schema(name, type, data, form, choices, multiple=multiple)
-        ask = _ask(name, type, data, schema, options)
+        ask = _ask(name, type, data, form, schema, options)
 
         def prepare(ticket: WaitTicket) -> Sequence[Model]:
             from approvals import actions
@@ -151,8 +153,8 @@ class PromptVerbs(EngineVerbs):
         )
 
 
-def _ask(name: str, type: str, data: Any, schema: Any, options: PromptOptions) -> Ask:
-    excluded = [decision.by.member_id for decision in options.get("different_from", ()) if decision.by]
+def _ask(name: str, type: str, data: Any, form: Any, schema: Any, options: PromptOptions) -> Ask:
+    excluded = sorted({member_id for earlier in options.get("different_from", ()) for member_id in earlier.voters})
     return asking.ask(
         name,
         type=type,
@@ -169,6 +171,7 @@ def _ask(name: str, type: str, data: Any, schema: Any, options: PromptOptions) -
         on_timeout=options.get("on_timeout", ""),
         remind=options.get("remind"),
         risk=options.get("risk", Risk.LOW),
+        attachments=options.get("attachments", ()),
         options={
             "four_eyes": options.get("four_eyes"),
             "reject_ends": options.get("reject_ends"),
@@ -177,7 +180,9 @@ def _ask(name: str, type: str, data: Any, schema: Any, options: PromptOptions) -
             "evidence": options.get("evidence"),
             "confidence": options.get("confidence"),
             "reversible": options.get("reversible"),
-            "excluded": [member_id for member_id in excluded if member_id] or None,
+            "calendar": options.get("calendar"),
+            "form_type": _type_name(name, type, data, form),
+            "excluded": excluded or None,
         },
     )
 
@@ -190,9 +195,19 @@ def _result_type(name: str, type: str, data: Any, form: Any) -> Any:
         return Any if isinstance(form, Mapping) else form
     if type == PromptType.CHOICE:
         return list[str]
-    if type == PromptType.EDIT and (isinstance(data, BaseModel) or dataclasses.is_dataclass(data)):
+    if type == PromptType.EDIT and _is_model(builtins.type(data)):
         return builtins.type(data)
     return Any
+
+
+def _is_model(type_: Any) -> bool:
+    return isinstance(type_, builtins.type) and (issubclass(type_, BaseModel) or dataclasses.is_dataclass(type_))
+
+
+def _type_name(name: str, type: str, data: Any, form: Any) -> str | None:
+    """Where the type of the decision's data is defined, so that its validators judge an answer when it is given."""
+    known = _result_type(name, type, data, form)
+    return f"{known.__module__}:{known.__qualname__}" if _is_model(known) else None
 
 
 def _schema(name: str, type: str, data: Any, form: Any, choices: Sequence[str], *, multiple: bool) -> Any:
@@ -212,7 +227,8 @@ def _decision(workspace_id: UUID, run_id: UUID, ask: Ask, stored: dict[str, Any]
 
     if stored.get("expired"):
         raise PromptExpired(f"nobody decided the prompt {ask.name!r} in time")
-    if not actions.bound(stored["payload_digest"], workspace_id, run_id, ask.name, ask.question()):
+    asked = (workspace_id, run_id, ask.name, ask.question(), stored["policies"])
+    if not all(actions.bound(stored[one], *asked) for one in ("payload_digest", "asked_digest")):
         raise NeedsAttention(
             f"prompt {ask.name!r} was decided on other content than would run now, so the decision does not count; "
             "find out what changed it, then fork the run from before the prompt"
@@ -226,4 +242,5 @@ def _decision(workspace_id: UUID, run_id: UUID, ask: Ask, stored: dict[str, Any]
         at=datetime.fromisoformat(stored["at"]),
         channel=stored["channel"],
         timed_out=stored["timed_out"],
+        voters=tuple(stored["voters"]),
     )

@@ -7,7 +7,10 @@ _TABLES = {
     "engine_checkpoint": ("run_id",),
     "approvals_prompt": ("id", "run_id"),
     "approvals_assignment": ("id", "prompt_id"),
+    "approvals_promptword": ("prompt_id",),
 }
+# Columns that are not generated from others.
+_WRITTEN = "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND is_generated = 'NEVER'"
 
 
 def multiply(copies: int) -> None:
@@ -16,8 +19,8 @@ def multiply(copies: int) -> None:
 
     with connection.cursor() as cursor:
         for table, keys in _TABLES.items():
-            described = connection.introspection.get_table_description(cursor, table)
-            columns = [column.name for column in described]
+            cursor.execute(_WRITTEN, [table])
+            columns = [name for (name,) in cursor.fetchall()]
             names = ", ".join(f'"{name}"' for name in columns)
             values = ", ".join(_copied(name) if name in keys else f'"{name}"' for name in columns)
             source = f"{table}, generate_series(1, %s) AS copy"

@@ -37,5 +37,5 @@ async def signalled(ctx: Context, steps: int) -> float:
 @workflow(name="bench-decided")
 async def decided(ctx: Context, order: dict[str, Any]) -> float:
     """A person's decision, and one more step, which says when it began."""
-    await ctx.prompt("review", type="review", data=order, assign="role:owner")
+    await ctx.prompt("review", type="review", title=order.get("title", ""), data=order, assign="role:owner")
     return await moment()

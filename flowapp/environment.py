@@ -92,6 +92,10 @@ class Environment:
     def concurrency(self) -> int:
         return int(self._get("FLOWAPP_CONCURRENCY", "100"))
 
+    @property
+    def workspace_concurrency(self) -> int:
+        return int(self._get("FLOWAPP_WORKSPACE_CONCURRENCY", "10000"))
+
     @cached_property
     def secret_key(self) -> str:
         return self._get("FLOWAPP_SECRET_KEY") or self._made_for_tests()
@@ -119,6 +123,19 @@ class Environment:
         return self._get("FLOWAPP_EMAIL_URL", "memory:" if self.mode == "test" else "console:")
 
     @property
+    def sends_mail(self) -> bool:
+        # What nobody set goes to the console, which is no place for everybody's prompts.
+        return "FLOWAPP_EMAIL_URL" in self.values or self.mode == "test"
+
+    @property
+    def slack_app_token(self) -> str:
+        return self._get("FLOWAPP_SLACK_APP_TOKEN")
+
+    @property
+    def slack_api_url(self) -> str:
+        return self._get("FLOWAPP_SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/"
+
+    @property
     def email_from(self) -> str:
         return self._get("FLOWAPP_EMAIL_FROM", "Flowapp <flowapp@localhost>")
 
@@ -131,8 +148,32 @@ class Environment:
         return int(self._get("FLOWAPP_RATE_LIMIT", "30000"))
 
     @property
+    def webhook_allow(self) -> list[str]:
+        return _list(self._get("FLOWAPP_WEBHOOK_ALLOW"))
+
+    @property
+    def event_sources(self) -> list[str]:
+        return self._get("FLOWAPP_EVENT_SOURCES").split()
+
+    @property
     def log_level(self) -> str:
         return self._get("FLOWAPP_LOG_LEVEL", "WARNING" if self.mode == "test" else "INFO")
+
+    @property
+    def log_format(self) -> str:
+        return self._get("FLOWAPP_LOG_FORMAT", "json" if self.mode == "production" else "text")
+
+    @property
+    def ready_seconds(self) -> int:
+        return int(self._get("FLOWAPP_READY_SECONDS", "60"))
+
+    @property
+    def metrics_token(self) -> str:
+        return self._get("FLOWAPP_METRICS_TOKEN")
+
+    @property
+    def metrics_port(self) -> int:
+        return int(self._get("FLOWAPP_METRICS_PORT", "0"))
 
     @property
     def dev_api_key(self) -> str:

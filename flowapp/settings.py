@@ -28,11 +28,20 @@ FLOWAPP_REDIS_URL = _env.redis_url
 FLOWAPP_WORKFLOWS = _env.workflows
 FLOWAPP_QUEUES = _env.queues
 FLOWAPP_CONCURRENCY = _env.concurrency
+FLOWAPP_WORKSPACE_CONCURRENCY = _env.workspace_concurrency
 FLOWAPP_ENCRYPTION_KEYS = _env.encryption_keys
 FLOWAPP_DEV_API_KEY = _env.dev_api_key
 FLOWAPP_CONTEXT = "flowapp.context.Context"
 FLOWAPP_MAX_BODY_BYTES = 10 * 1024 * 1024
 FLOWAPP_RATE_LIMIT = _env.rate_limit
+FLOWAPP_READY_SECONDS = _env.ready_seconds
+FLOWAPP_METRICS_TOKEN = _env.metrics_token
+FLOWAPP_METRICS_PORT = _env.metrics_port
+FLOWAPP_WEBHOOK_ALLOW = _env.webhook_allow
+FLOWAPP_EVENT_SOURCES = _env.event_sources
+FLOWAPP_SENDS_MAIL = _env.sends_mail
+FLOWAPP_SLACK_APP_TOKEN = _env.slack_app_token
+FLOWAPP_SLACK_API_URL = _env.slack_api_url
 
 # Django
 
@@ -63,10 +72,12 @@ INSTALLED_APPS = [
     "flowapp.tenancy",
     "flowapp.audit",
     "flowapp.engine",
+    "flowapp.integrations",
     "approvals",
     "agents",
     "taskboard",
     "flowapp.http",
+    "flowapp.telemetry",
     "flowapp.web",
 ]
 
@@ -204,7 +215,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if _env.https:
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
@@ -228,7 +239,10 @@ def _mailer() -> dict[str, Any]:
         return {"BACKEND": f"django.core.mail.backends.{name}.EmailBackend"}
     options: dict[str, Any] = {"host": parts.hostname or "localhost", "timeout": 10}
     options["port"] = parts.port or (465 if parts.scheme == "smtps" else 587)
-    options["use_ssl" if parts.scheme == "smtps" else "use_tls"] = True
+    if parts.scheme == "smtps":
+        options["use_ssl"] = True
+    elif options["host"] not in ("localhost", "127.0.0.1", "::1"):  # what never leaves this machine needs no TLS
+        options["use_tls"] = True
     if parts.username:
         options |= {"username": unquote(parts.username), "password": unquote(parts.password or "")}
     return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
@@ -241,12 +255,20 @@ EMAIL_SUBJECT_PREFIX = ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "flowapp.http.logs.Formatter", "as_json": _LIVE}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "formatters": {"line": {"()": "flowapp.http.logs.Formatter", "as_json": _env.log_format == "json"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "warnings": {"class": "logging.StreamHandler", "formatter": "line", "level": "WARNING"},
+        "told": {"class": "logging.StreamHandler", "formatter": "line", "level": _env.log_level},
+        "runs": {"class": "flowapp.engine.logbook.RunHandler", "level": "INFO"},
+    },
+    # What any library says while it works for a run goes into that run's log; only warnings go to the process's.
+    "root": {"handlers": ["warnings", "runs"], "level": "INFO"},
     "loggers": {
-        name: {"handlers": ["stderr"], "level": _env.log_level, "propagate": _env.mode == "test"}
+        name: {"handlers": ["stderr", "runs"], "level": _env.log_level, "propagate": _env.mode == "test"}
         for name in ("flowapp", "approvals", "agents", "taskboard", "django")
     }
+    # What workflows say themselves is in their log even where the process's own log is quieter.
+    | {"flowapp.workflow": {"handlers": ["told", "runs"], "level": "INFO", "propagate": _env.mode == "test"}}
     | {"django.request": {"level": "ERROR"}, "django.server": {"level": "WARNING"}},
 }

@@ -168,9 +168,11 @@ class TestRun[O]:
         with scoped(self._workspace_id):
             for _ in range(LONGEST):
                 await sync_to_async(sweep.sweep)()
-                await inline.execute(rehearsal=self._rehearsal, always_suspend=self._rehearsal.always_suspend)
+                await inline.execute(
+                    rehearsal=self._rehearsal, always_suspend=self._rehearsal.always_suspend, queues=()
+                )
                 self._detail = await sync_to_async(queries.run_detail)(self.run.id)
-                queued = self._detail.status == RunStatus.QUEUED
+                queued = self._detail.status == RunStatus.QUEUED and not self._detail.waiting_on
                 if not queued and (self._detail.status in TERMINAL or not self._jump()):
                     return
         raise AssertionError(f"run {self.run.id} still was not done after {LONGEST} jumps of the clock")

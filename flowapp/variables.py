@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 MODES = ("production", "dev", "test")
@@ -38,6 +39,21 @@ def _one_or_more(value: str) -> str | None:
 
 def _one_of(*allowed: str) -> Callable[[str], str | None]:
     return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}"
+
+
+def _networks(value: str) -> str | None:
+    for part in value.split(","):
+        try:
+            ip_network(part.strip())
+        except ValueError as error:
+            return f"must be networks such as 10.0.0.0/8,fd00::/8: {error}"
+    return None
+
+
+def _event_sources(value: str) -> str | None:
+    from flowapp.integrations.queues.sources import problem
+
+    return problem(value)
 
 
 def weakness(text: str) -> str | None:
@@ -104,6 +120,12 @@ VARIABLES = (
         check=_one_or_more,
     ),
     Variable(
+        "FLOWAPP_WORKSPACE_CONCURRENCY",
+        "10000",
+        "how many runs of one workspace all workers together execute at once, so that none takes up every worker",
+        check=_one_or_more,
+    ),
+    Variable(
         "FLOWAPP_SECRET_KEY",
         "generated into FLOWAPP_HOME by `flowapp dev`; required otherwise",
         "signs sessions, CSRF tokens and links; 32 random characters at least",
@@ -131,11 +153,25 @@ VARIABLES = (
     Variable(
         "FLOWAPP_EMAIL_URL",
         "console:",
-        "how mail leaves: `smtp://user:password@host:587` (STARTTLS), `smtps://…`, `console:` or `memory:`",
+        "how mail leaves: `smtp://user:password@host:587` (STARTTLS; plain for localhost), `smtps://…`, `console:` or "
+        "`memory:`; mails about prompts are sent only where it is set",
         secret=True,
         check=_scheme("smtp", "smtps", "console", "memory"),
     ),
     Variable("FLOWAPP_EMAIL_FROM", "Flowapp <flowapp@localhost>", "the sender of mails"),
+    Variable(
+        "FLOWAPP_SLACK_APP_TOKEN",
+        "unset: Slack calls this server",
+        "`xapp-…`: Socket Mode, in which workers fetch what people press in Slack, so that Slack need not reach here",
+        secret=True,
+        check=lambda value: None if value.startswith("xapp-") else "must begin with xapp-",
+    ),
+    Variable(
+        "FLOWAPP_SLACK_API_URL",
+        "https://slack.com/api/",
+        "where Slack's API is: another address for GovSlack, or for a Slack of one's own in tests",
+        check=_scheme("http", "https"),
+    ),
     Variable(
         "FLOWAPP_PROXY_COUNT",
         "0",
@@ -149,10 +185,49 @@ VARIABLES = (
         check=_one_or_more,
     ),
     Variable(
+        "FLOWAPP_WEBHOOK_ALLOW",
+        "none",
+        "networks (CIDR, comma-separated) besides the open internet that webhooks may be sent to, also over http",
+        check=_networks,
+    ),
+    Variable(
+        "FLOWAPP_EVENT_SOURCES",
+        "none",
+        "queues whose messages become events, separated by spaces: `redis-stream://…?stream=&workspace=&event=`, "
+        "`amqp://…?queue=&workspace=&event=`",
+        secret=True,
+        check=_event_sources,
+    ),
+    Variable(
         "FLOWAPP_LOG_LEVEL",
         "INFO",
         "the least severe log line to print: DEBUG, INFO, WARNING or ERROR",
         check=_one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+    ),
+    Variable(
+        "FLOWAPP_LOG_FORMAT",
+        "`json` in production, else `text`",
+        "how log lines look: `json`, one object a line with the ids of run and step, or `text`",
+        check=_one_of("json", "text"),
+    ),
+    Variable(
+        "FLOWAPP_READY_SECONDS",
+        "60",
+        "how late the oldest due thing may be before `/readyz` answers 503",
+        check=_one_or_more,
+    ),
+    Variable(
+        "FLOWAPP_METRICS_TOKEN",
+        "unset: no metrics outside `dev`",
+        "what Prometheus sends as bearer token to read `/metrics`; 16 characters or more",
+        secret=True,
+        check=lambda value: None if len(value) >= 16 else "must be 16 characters or more",
+    ),
+    Variable(
+        "FLOWAPP_METRICS_PORT",
+        "unset",
+        "the port on which a worker serves its own `/metrics`; without a token to this machine only",
+        check=_one_or_more,
     ),
     Variable(
         "FLOWAPP_API_KEY",

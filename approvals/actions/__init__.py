@@ -1,24 +1,48 @@
 """Everything that changes prompts. Importing it binds their timers and closings to the engine."""
 
 from approvals.actions import timeouts, withdrawal
+from approvals.actions.bulk import MOST as MOST_AT_ONCE
+from approvals.actions.bulk import Came, Result, decide_many
+from approvals.actions.channels import deliver
 from approvals.actions.claims import claim, release
 from approvals.actions.deciding import decide
 from approvals.actions.eligibility import refusal, why_not
+from approvals.actions.filters import delete_filter, rename_filter, save_filter
 from approvals.actions.keys import bound
 from approvals.actions.opening import rows
+from approvals.actions.policies import Draft, check_policy, create_policy, move, save_version, set_enabled
 from approvals.actions.reassignment import reassign
+from approvals.actions.recall import may_withdraw, withdraw
+from approvals.actions.trying import trial
 from approvals.actions.voting import rescind
 
 __all__ = [
+    "MOST_AT_ONCE",
+    "Came",
+    "Draft",
+    "Result",
     "bound",
+    "check_policy",
     "claim",
+    "create_policy",
     "decide",
+    "decide_many",
+    "delete_filter",
+    "deliver",
+    "may_withdraw",
+    "move",
     "reassign",
     "refusal",
     "release",
+    "rename_filter",
     "rescind",
     "rows",
+    "save_filter",
+    "save_version",
+    "set_enabled",
     "timeouts",
+    "trial",
     "why_not",
+    "withdraw",
     "withdrawal",
 ]

@@ -28,7 +28,10 @@ def claim(prompt_id: UUID, *, by: Actor, channel: str) -> None:
     held = prompt.claimant
     if held and not claiming.same(held, by.as_json()):
         raise NotNow(f"{held['label']} has claimed it until {prompt.claimed_until:%H:%M} UTC. You may decide it still.")
-    prompt.claimed_by, prompt.claimed_until = by.as_json(), clock.now() + claiming.LASTS
+    now = clock.now()
+    prompt.claimed_by, prompt.claimed_until = by.as_json(), now + claiming.LASTS
+    if prompt.claimed_after_s is None:
+        prompt.claimed_after_s = (now - prompt.created_at).total_seconds()
     _save(prompt)
     if not held:
         audit.record(by=by, verb="prompt.claimed", target=f"prompt:{prompt.pk}", channel=channel)
@@ -56,5 +59,5 @@ def release(prompt_id: UUID, *, by: Actor, channel: str) -> None:
 
 def _save(prompt: Prompt) -> None:
     prompt.updated_at = clock.now()
-    prompt.save(update_fields=["claimed_by", "claimed_until", "updated_at"])
+    prompt.save(update_fields=["claimed_by", "claimed_until", "claimed_after_s", "updated_at"])
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from approvals.actions import keys
+from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Decision, Prompt
 from approvals.policies import binding
 from approvals.states import PromptStatus
@@ -17,11 +18,13 @@ def close(prompt: Prompt, status: PromptStatus, at: datetime) -> bool:
     Its timer stays: taking it away would lock against the sweeper, and it finds nothing to do when it fires.
     """
     still = Prompt.objects.filter(pk=prompt.pk, status=PromptStatus.PENDING, version=prompt.version)
-    if not still.update(status=status, closed_at=at, updated_at=at):
+    took = (at - prompt.created_at).total_seconds()
+    if not still.update(status=status, closed_at=at, updated_at=at, closed_after_s=took):
         return False
-    prompt.status, prompt.closed_at, prompt.updated_at = status, at, at
+    prompt.status, prompt.closed_at, prompt.updated_at, prompt.closed_after_s = status, at, at, took
     Assignment.objects.filter(prompt=prompt).update(active=False, closed_at=at)
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
+    tell(prompt, News.ENDED)
     return True
 
 
@@ -34,8 +37,9 @@ def shown_digest(prompt: Prompt) -> str:
         data=prompt.data,
         outcomes=prompt.outcome_values,
         schema=prompt.form_schema,
+        files=prompt.options.get("attachments", ()),
     )
-    return keys.digest(prompt.workspace_id, prompt.run_id, prompt.name, question)
+    return keys.digest(prompt.workspace_id, prompt.run_id, prompt.name, question, prompt.policies)
 
 
 def outcome_of(decision: Decision) -> dict[str, object]:
@@ -49,4 +53,15 @@ def outcome_of(decision: Decision) -> dict[str, object]:
         "channel": decision.channel,
         "timed_out": decision.timed_out,
         "payload_digest": decision.payload_digest,
+        "asked_digest": decision.prompt.payload_digest,
+        "policies": decision.prompt.policies,
+        "voters": _voters(decision),
     }
+
+
+def _voters(decision: Decision) -> list[str]:
+    """Everybody who answered the prompt, over its stages: a later prompt may want others."""
+    if not decision.prompt.takes_votes:
+        return [str(decision.member_id)] if decision.member_id else []
+    answered = Decision.objects.filter(prompt=decision.prompt, member__isnull=False)
+    return sorted({str(member_id) for member_id in answered.values_list("member_id", flat=True)})

@@ -9,6 +9,7 @@ from approvals.models import Assignment, Prompt
 from approvals.policies import eligibility
 from approvals.states import Refused, StepUpRequired
 from flowapp.engine import clock
+from flowapp.tenancy import absences
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.keys import APPROVALS_DECIDE
@@ -22,8 +23,15 @@ def refusal(prompt: Prompt, *, by: Actor, second_factor_at: datetime | None = No
 
     `second_factor_at` is when their session last gave a second factor; some decisions need a recent one.
     """
+    return standing(prompt, by=by, second_factor_at=second_factor_at)[0]
+
+
+def standing(prompt: Prompt, *, by: Actor, second_factor_at: datetime | None = None) -> tuple[Refused | None, str]:
+    """The same, and the e-mail address of the absent person in whose place they are asked, if so."""
     confirmed = eligibility.is_recent(second_factor_at, clock.now())
-    return eligibility.refusal(_candidate(by, confirmed=confirmed), _rules(prompt))
+    candidate, rules = _candidate(by, confirmed=confirmed), _rules(prompt)
+    absent = eligibility.deputised(candidate, rules)
+    return eligibility.refusal(candidate, rules), absent.email if absent else ""
 
 
 def why_not(prompt_id: UUID, *, by: Actor) -> Refused | None:
@@ -47,8 +55,9 @@ def barred_if_asked(prompt: Prompt, *, by: Actor) -> Refused | None:
 
 
 def targets_of(by: Actor) -> frozenset[str]:
-    """The assign entries that mean this actor."""
-    return _candidate(by, confirmed=False).targets
+    """The assign entries that mean this actor, or those they stand in for."""
+    candidate = _candidate(by, confirmed=False)
+    return candidate.targets.union(*(absent.targets for absent in candidate.absent))
 
 
 def manages(by: Actor) -> bool:
@@ -59,8 +68,11 @@ def manages(by: Actor) -> bool:
 
 def _candidate(by: Actor, *, confirmed: bool) -> eligibility.Candidate:
     targets: set[str] = set()
+    absent: list[eligibility.Absent] = []
     if by.kind == "person" and by.member_id:
         targets = tenancy.specs_of(by.member_id)
+        away = absences.standing_in_for(by.member_id, clock.now()) if targets else []
+        absent = [eligibility.Absent(str(one.member_id), one.email, one.specs) for one in away]
     elif by.kind == "agent":
         targets = {f"agent:{by.id.lower()}"}
     return eligibility.Candidate(
@@ -71,6 +83,7 @@ def _candidate(by: Actor, *, confirmed: bool) -> eligibility.Candidate:
         key_id=str(by.key_id or ""),
         key_may_decide=by.key_id is not None and tenancy.key_allows(by.key_id, APPROVALS_DECIDE),
         confirmed=confirmed,
+        absent=tuple(absent),
     )
 
 

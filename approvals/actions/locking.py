@@ -25,10 +25,15 @@ def locked(prompt_id: UUID) -> Prompt:
 def pending(prompt_id: UUID) -> Prompt:
     """The same, for what needs an open prompt. Raises what ended it otherwise."""
     prompt = locked(prompt_id)
-    if prompt.status == PromptStatus.DECIDED:
-        raise AlreadyDecided(final(prompt).result())
+    refuse_decided(prompt)
     refuse_ended(prompt)
     return prompt
+
+
+def refuse_decided(prompt: Prompt) -> None:
+    """Raise the decision that ended a prompt."""
+    if prompt.status == PromptStatus.DECIDED:
+        raise AlreadyDecided(final(prompt).result())
 
 
 def refuse_ended(prompt: Prompt) -> None:

@@ -9,18 +9,22 @@ from uuid import uuid5
 
 from django.db.models import Model
 
-from approvals.actions import keys, reminders, shortage
-from approvals.models import Assignment, Prompt
-from approvals.policies import assignment, binding, escalation, summary
+from approvals.actions import announcing, keys, reminders, ruling, shortage, telling
+from approvals.models import Assignment, Attachment, Prompt, PromptWord, words
+from approvals.policies import assignment, binding, escalation, ordering, summary
 from approvals.policies.asking import Ask
 from approvals.policies.assignment import Spec
-from approvals.policies.ordering import queue_key
+from approvals.states import PromptStatus, Risk
 from flowapp import audit
-from flowapp.engine import clock, codec, signals, timers, waits
+from flowapp.engine import clock, codec, runs, signals, timers, waits
 from flowapp.engine.calls import WaitTicket
 from flowapp.engine.errors import NeedsAttention
+from flowapp.integrations import outbox
+from flowapp.tenancy import calendars
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.business_time import NoWorkingTime
+from flowapp.tenancy.scope import scoped
 
 if TYPE_CHECKING:
     from flowapp.engine.models import Run, Wait
@@ -30,10 +34,17 @@ TIMER = "prompt.due"
 
 def rows(ticket: WaitTicket, ask: Ask) -> list[Model]:
     """The prompt, its assignments, timer and audit entry, unsaved. Raises NeedsAttention naming whom it cannot find."""
-    asked, *_ = [_resolve(ask.name, stage.assign) for stage in ask.stages]
+    lines, *_ = [[_resolve(ask.name, line.assign) for line in stage.beside] for stage in ask.stages]
+    asked = tuple(dict.fromkeys(spec for line in lines for spec in line))
     chain = [(after, _resolve(ask.name, to)) for after, to in ask.chain]
     prompt = _prompt(ticket, ask, asked, chain)
-    made: list[Model] = [prompt, *assignments(prompt, asked), _opened(ticket, prompt, asked)]
+    ruled = ruling.rule(prompt)
+    made: list[Model] = [prompt, *assignments(prompt, lines), _opened(ticket, prompt, asked), *ruled]
+    made += _found_by(prompt)
+    made += _attached(prompt, ask)
+    if ruled:
+        return made
+    made += telling.opened(prompt)
     made += reminders.timer(prompt)
     if prompt.due_at:
         made.append(timers.timer(TIMER, str(prompt.pk), prompt.due_at, {}, workspace_id=ticket.workspace_id))
@@ -42,43 +53,65 @@ def rows(ticket: WaitTicket, ask: Ask) -> list[Model]:
 
 @waits.on_opened("prompt")
 def on_opened(run: Run, wait: Wait) -> None:
-    """Tell the inboxes, and let the run say which prompt it waits for."""
+    """Let the run say which prompt it waits for, or go on with the answer that a rule gave; tell the inboxes."""
     key = f"{wait.name}#{wait.occurrence}"
     prompt_id = WaitTicket(run.id, run.workspace_id, run.fence, key, run.workflow, None).row_id("prompt")
     wait.detail["prompt_id"] = str(prompt_id)
     wait.save(update_fields=["detail"])
+    with scoped(run.workspace_id):
+        ruled = ruling.answer(prompt_id)
+    if ruled is not None:
+        runs.answer_at_once(wait, ruled)
+    announcing.opened(run.workspace_id, prompt_id)
     signals.tell(run.workspace_id, "inbox", str(prompt_id))
+    outbox.kick()
 
 
-def assignments(prompt: Prompt, asked: Iterable[Spec]) -> list[Assignment]:
-    """The rows that put a prompt to these at its current level."""
+def assignments(prompt: Prompt, lines: Sequence[Iterable[Spec]]) -> list[Assignment]:
+    """The rows that put a prompt to these at its current stage and level, on each of the lines side by side."""
+    return [row for number, asked in enumerate(lines, start=1) for row in on_line(prompt, number, asked)]
+
+
+def on_line(prompt: Prompt, number: int, asked: Iterable[Spec]) -> list[Assignment]:
+    """The same, of one line."""
     return [
         Assignment(
-            id=uuid5(prompt.pk, f"{prompt.stage}:{spec.target}"),
+            id=uuid5(prompt.pk, f"{prompt.stage}.{number}:{spec.target}"),
             workspace_id=prompt.workspace_id,
             prompt=prompt,
             kind=spec.kind,
             value=spec.name,
             target=spec.target,
             stage=prompt.stage,
+            line=number,
             level=prompt.level,
-            queue_key=prompt.queue_key,
+            active=prompt.status == PromptStatus.PENDING,
+            closed_at=prompt.closed_at,
+            **ordered_as(prompt),
         )
         for spec in asked
     ]
 
 
 def put_in_line(prompt: Prompt) -> None:
-    """Set when something happens to it by itself, and its place in the inbox, as it now stands."""
+    """Set when something happens to it by itself, and its place in each of the inbox's orders, as it now stands."""
     turn = escalation.plan_of(prompt).next(level=prompt.level, since=prompt.asked_at)
     prompt.due_at = turn[0] if turn else None
-    prompt.queue_key = queue_key(
+    places = ordering.places(
         escalated=prompt.level > 0,
         risk=prompt.risk,
         due_at=prompt.due_at,
         created_at=prompt.created_at,
+        amount=prompt.amount,
         id=prompt.pk.hex,
     )
+    for key, place in places.items():
+        setattr(prompt, key, place)
+
+
+def ordered_as(prompt: Prompt) -> dict[str, str]:
+    """Its place in each order, for the rows that carry it too."""
+    return {key: getattr(prompt, key) for key in ordering.KEYS}
 
 
 def is_pooled(asked: Iterable[Spec]) -> bool:
@@ -107,6 +140,8 @@ def _prompt(
     options: dict[str, Any] = {**ask.options, "stages": [stage.as_json() for stage in ask.stages]}
     if chain:
         options["escalate"] = [[after.total_seconds(), [str(spec) for spec in to]] for after, to in chain]
+    if name := ask.options.get("calendar"):
+        options["calendar"] = _calendar(ask.name, name)
     prompt = Prompt(
         id=ticket.row_id("prompt"),
         workspace_id=ticket.workspace_id,
@@ -137,8 +172,53 @@ def _prompt(
     )
     if missing := shortage.warnings(prompt):
         options["warnings"] = missing
-    put_in_line(prompt)
+    prompt.search_text = _words(prompt)
+    try:
+        put_in_line(prompt)
+    except NoWorkingTime as error:
+        raise NeedsAttention(f"prompt {ask.name!r}: {error}") from None
     return prompt
+
+
+def _calendar(prompt: str, name: str) -> dict[str, Any]:
+    """The calendar as it is now: what admins change later is for prompts that are opened later."""
+    kept = calendars.named(str(name))
+    if kept is None:
+        raise NeedsAttention(
+            f"prompt {prompt!r} counts its times in the calendar {name!r}, which does not exist here; "
+            "create it, or correct `calendar`, then retry the run"
+        )
+    return kept
+
+
+def _found_by(prompt: Prompt) -> list[Model]:
+    """The rows of its words; what is in its payload or message is not searched, since lists do not show it."""
+    return [
+        PromptWord(workspace_id=prompt.workspace_id, prompt=prompt, word=word.encode())
+        for word in prompt.search_text.split()
+    ]
+
+
+def _attached(prompt: Prompt, ask: Ask) -> list[Model]:
+    return [
+        Attachment(
+            id=uuid5(prompt.pk, f"attachment:{file.name}"),
+            workspace_id=prompt.workspace_id,
+            prompt=prompt,
+            name=file.name,
+            content_type=file.content_type,
+            digest=file.digest,
+            content=file.content,
+        )
+        for file in ask.files
+    ]
+
+
+def _words(prompt: Prompt) -> str:
+    risk = f"{prompt.risk} risk" if prompt.risk != Risk.LOW else ""
+    asker = (prompt.requester or {}).get("label", "")
+    found = words.of(prompt.title, prompt.workflow, prompt.name, asker, prompt.amount, risk)
+    return words.line(found[: words.MOST])
 
 
 def _resolve(name: str, assign: Sequence[str]) -> tuple[Spec, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
 
-from approvals.actions import eligibility, locking, opening, reminders, shortage
+from approvals.actions import eligibility, lines, locking, opening, reminders, shortage
+from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Prompt
 from approvals.policies import assignment
 from approvals.policies.assignment import Spec
-from approvals.states import InvalidDecision, NotEligible, StepUpRequired
+from approvals.states import InvalidDecision, NotEligible, Stage, StepUpRequired
 from flowapp import audit
 from flowapp.engine import clock, signals
 from flowapp.tenancy.actors import Actor
@@ -33,7 +35,10 @@ def reassign(prompt_id: UUID, *, to: Sequence[str], by: Actor, reason: str = "",
     before = _asked(prompt)
     leaving = [one for one in before if manages or one.target == f"user:{by.id.lower()}"]
     Assignment.objects.filter(pk__in=[one.pk for one in leaving]).delete()
-    Assignment.objects.bulk_create(opening.assignments(prompt, new), ignore_conflicts=True)
+    Assignment.objects.bulk_create(
+        [row for number in _lines(prompt, leaving, by) for row in opening.on_line(prompt, number, new)],
+        ignore_conflicts=True,
+    )
     after = _asked(prompt)
     _settle(prompt, after)
     audit.record(
@@ -73,11 +78,29 @@ def _asked(prompt: Prompt) -> list[Assignment]:
     return list(Assignment.objects.filter(prompt=prompt, active=True).order_by("level", "kind", "value"))
 
 
+def _lines(prompt: Prompt, leaving: Sequence[Assignment], by: Actor) -> Iterable[int]:
+    """On which lines they are asked instead: those that were left, else those on which `by` is asked."""
+    return sorted({one.line for one in leaving}) or lines.asked_on(prompt, by)
+
+
+def _with(stage: Stage, asked: Sequence[Assignment]) -> Stage:
+    """The stage, asking these."""
+
+    def on(number: int) -> list[str]:
+        return [str(one) for one in asked if one.line == number]
+
+    if not stage.lines:
+        return replace(stage, assign=on(1))
+    # A line that has passed asks nobody any more, and keeps whom it asked.
+    beside = tuple(replace(line, assign=on(number) or line.assign) for number, line in enumerate(stage.lines, start=1))
+    return Stage(list(dict.fromkeys(entry for line in beside for entry in line.assign)), stage.quorum, beside)
+
+
 def _settle(prompt: Prompt, asked: Sequence[Assignment]) -> None:
     """What follows from others being asked: is somebody in particular, are they enough, nobody has claimed it yet."""
     stages = [dict(stage) for stage in prompt.options.get("stages", ())]
     if stages:
-        stages[prompt.stage - 1]["assign"] = [str(one) for one in asked]
+        stages[prompt.stage - 1] = _with(prompt.stage_at(), asked).as_json()
     prompt.options = {**prompt.options, "stages": stages}
     prompt.options["warnings"] = shortage.warnings(prompt)
     prompt.pooled = not any(one.kind in ("user", "agent") for one in asked)
@@ -86,3 +109,4 @@ def _settle(prompt: Prompt, asked: Sequence[Assignment]) -> None:
     prompt.save(update_fields=_CHANGED)
     reminders.begin_anew(prompt)
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
+    tell(prompt, News.ASKED)

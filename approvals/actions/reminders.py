@@ -7,7 +7,9 @@ from uuid import UUID
 
 from django.db.models import Model
 
+from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Prompt
+from approvals.policies.escalation import passed, working_time
 from approvals.states import PromptStatus
 from flowapp import audit
 from flowapp.engine import clock, runs, signals, timers
@@ -22,7 +24,7 @@ def timer(prompt: Prompt) -> list[Model]:
     every = _every(prompt)
     if every is None:
         return []
-    due_at = prompt.opened_at + every
+    due_at = passed(prompt.opened_at, every, working_time(prompt))
     return [timers.timer(TIMER, str(prompt.pk), due_at, {}, workspace_id=prompt.workspace_id)]
 
 
@@ -30,7 +32,8 @@ def begin_anew(prompt: Prompt) -> None:
     """Count from now, for a prompt that others are asked now."""
     every = _every(prompt)
     if every is not None:
-        timers.schedule(TIMER, str(prompt.pk), clock.now() + every, {})
+        due_at = passed(clock.now(), every, working_time(prompt))
+        timers.schedule(TIMER, str(prompt.pk), due_at, {})
 
 
 @timers.on_timer(TIMER)
@@ -59,6 +62,7 @@ def _remind(prompt: Prompt) -> None:
     )
     begin_anew(prompt)
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
+    tell(prompt, News.REMINDED)
 
 
 def _every(prompt: Prompt) -> timedelta | None:

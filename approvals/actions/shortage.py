@@ -10,7 +10,8 @@ from flowapp.tenancy import queries as tenancy
 
 def warnings(prompt: Prompt) -> list[str]:
     """What keeps this stage, or a later one, from ever being settled by those asked, as the workspace is now."""
-    found = ((number, _warning(prompt, prompt.stage_at(number))) for number in range(prompt.stage, prompt.stages + 1))
+    numbers = range(prompt.stage, prompt.stages + 1)
+    found = ((number, _warning(prompt, line)) for number in numbers for line in prompt.stage_at(number).beside)
     several = prompt.stages > 1
     return [f"Stage {number}: {warning}" if several else warning for number, warning in found if warning]
 

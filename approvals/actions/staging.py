@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from approvals.actions import opening, reminders, shortage
+from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Prompt
-from approvals.policies import assignment
+from approvals.policies import assignment, ordering
 from approvals.states import PromptStatus, StaleVersion
 from flowapp import audit
 from flowapp.engine import clock, signals, timers
 from flowapp.tenancy.actors import Actor
 
 _CHANGED = (
-    *("stage", "version", "level", "opened_at", "asked_at", "updated_at", "due_at", "queue_key", "pooled"),
+    *("stage", "version", "level", "opened_at", "asked_at", "updated_at", "due_at", "pooled", *ordering.KEYS),
     *("claimed_by", "claimed_until", "options"),
 )
 
@@ -22,7 +23,8 @@ def advance(prompt: Prompt, *, by: Actor, channel: str) -> None:
     prompt.stage, prompt.version, prompt.level = prompt.stage + 1, read + 1, 0
     prompt.opened_at = prompt.asked_at = prompt.updated_at = clock.now()
     prompt.claimed_by = prompt.claimed_until = None
-    asked = assignment.parse(prompt.stage_at().assign)
+    lines = [assignment.parse(line.assign) for line in prompt.stage_at().beside]
+    asked = tuple(dict.fromkeys(spec for line in lines for spec in line))
     prompt.pooled = opening.is_pooled(asked)
     prompt.options = {**prompt.options, "warnings": shortage.warnings(prompt)}
     opening.put_in_line(prompt)
@@ -31,7 +33,7 @@ def advance(prompt: Prompt, *, by: Actor, channel: str) -> None:
         raise StaleVersion(read)
     # Who was asked before has it among what is done once the prompt has ended.
     Assignment.objects.filter(prompt=prompt, active=True).update(active=False)
-    Assignment.objects.bulk_create(opening.assignments(prompt, asked))
+    Assignment.objects.bulk_create(opening.assignments(prompt, lines))
     if prompt.due_at:
         timers.schedule(opening.TIMER, str(prompt.pk), prompt.due_at, {})
     reminders.begin_anew(prompt)
@@ -44,3 +46,4 @@ def advance(prompt: Prompt, *, by: Actor, channel: str) -> None:
         channel=channel,
     )
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
+    tell(prompt, News.ASKED)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from approvals.actions import opening
+from approvals.actions import announcing, lines, opening
 from approvals.actions.closing import close, outcome_of, shown_digest
+from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Decision, Prompt
-from approvals.policies import assignment
+from approvals.policies import assignment, ordering
 from approvals.policies.assignment import Spec
 from approvals.policies.escalation import Turn, chain_of, plan_of
 from approvals.states import ESCALATE, PromptStatus
@@ -55,9 +56,10 @@ def _escalate(prompt: Prompt, now: datetime) -> None:
     prompt.asked_at = prompt.updated_at = now
     opening.put_in_line(prompt)
     prompt.pooled = prompt.pooled and opening.is_pooled(asked)
-    prompt.save(update_fields=["level", "asked_at", "updated_at", "due_at", "queue_key", "pooled"])
-    Assignment.objects.bulk_create(opening.assignments(prompt, asked), ignore_conflicts=True)
-    Assignment.objects.filter(prompt=prompt, active=True).update(queue_key=prompt.queue_key)
+    prompt.save(update_fields=["level", "asked_at", "updated_at", "due_at", "pooled", *ordering.KEYS])
+    added = [row for number in lines.still_open(prompt) for row in opening.on_line(prompt, number, asked)]
+    Assignment.objects.bulk_create(added, ignore_conflicts=True)
+    Assignment.objects.filter(prompt=prompt, active=True).update(**opening.ordered_as(prompt))
     if prompt.due_at:
         timers.schedule(opening.TIMER, str(prompt.pk), prompt.due_at, {})
     audit.record(
@@ -68,6 +70,7 @@ def _escalate(prompt: Prompt, now: datetime) -> None:
         channel=CHANNEL,
     )
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
+    tell(prompt, News.ESCALATED)
 
 
 def _next_level(prompt: Prompt) -> Sequence[Spec]:
@@ -116,3 +119,4 @@ def _expire(prompt: Prompt, now: datetime) -> None:
         channel=CHANNEL,
     )
     runs.resolve_wait(prompt.run_id, prompt.step_key, outcome_of(decision) if outcome else {"expired": True})
+    announcing.ended(prompt)

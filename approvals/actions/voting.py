@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db import transaction
 
-from approvals.actions import locking
+from approvals.actions import lines, locking
+from approvals.actions.telling import News, tell
 from approvals.models import Decision, Prompt
 from approvals.policies import ballot, claiming
 from approvals.states import NotNow
@@ -19,7 +21,7 @@ from flowapp.tenancy.actors import Actor
 def rescind(prompt_id: UUID, *, by: Actor, channel: str) -> None:
     """Take back one's vote in the present stage, as long as that is open. Raises NotNow when there is none."""
     prompt = locking.pending(prompt_id)
-    outcome = withdraw(prompt, by)
+    outcome = withdraw(prompt, by, lines.still_open(prompt))
     if outcome is None:
         raise NotNow("You have no vote here that could be taken back.")
     _touch(prompt)
@@ -37,18 +39,17 @@ def answers_of(prompt: Prompt, by: Actor) -> list[Decision]:
     return [one for one in Decision.objects.filter(prompt=prompt).order_by("stage") if _is_by(one, by)]
 
 
-def withdraw(prompt: Prompt, by: Actor) -> str | None:
-    """Remove this actor's vote in the present stage; its outcome, or None when there was none."""
-    own = next((one for one in answers_of(prompt, by) if one.stage == prompt.stage), None)
-    if own is None:
-        return None
-    own.delete()
-    return own.outcome
+def withdraw(prompt: Prompt, by: Actor, lines: Collection[int]) -> str | None:
+    """Remove this actor's vote on these lines of the present stage; its outcome, or None when there was none."""
+    own = [one for one in answers_of(prompt, by) if one.stage == prompt.stage and one.line in lines]
+    for one in own:
+        one.delete()
+    return own[0].outcome if own else None
 
 
-def counted(prompt: Prompt) -> list[ballot.Answer]:
-    """The answers given so far in the present stage, as they are counted."""
-    votes = Decision.objects.filter(prompt=prompt, stage=prompt.stage)
+def counted(prompt: Prompt, line: int) -> list[ballot.Answer]:
+    """The answers given so far on a line of the present stage, as they are counted."""
+    votes = Decision.objects.filter(prompt=prompt, stage=prompt.stage, line=line)
     return [ballot.answer(vote.outcome, vote.data) for vote in votes]
 
 
@@ -70,6 +71,7 @@ def _touch(prompt: Prompt) -> None:
     prompt.updated_at = clock.now()
     prompt.save(update_fields=["updated_at"])
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
+    tell(prompt, News.VOTED)
 
 
 def _is_by(answer: Decision, by: Actor) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from approvals.actions import announcing
 from approvals.actions.closing import close
 from approvals.models import Prompt
 from approvals.states import PromptStatus
@@ -30,3 +31,4 @@ def on_closed(workspace_id: UUID, run_id: UUID, keys: Sequence[str]) -> None:
                     reason="The run no longer waits for it.",
                     channel="run",
                 )
+                announcing.ended(prompt)

@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
-from approvals.policies import answers, binding, exact
-from approvals.states import ESCALATE, LABELS, NEGATIVE, OUTCOMES, REJECTIONS, PromptType, Risk, Stage
-from flowapp.engine import codec, durations
+from approvals.policies import answers, binding, exact, facts
+from approvals.policies.files import File, files
+from approvals.states import ESCALATE, LABELS, NEGATIVE, OUTCOMES, REJECTIONS, Attachment, PromptType, Risk, Stage
+from flowapp.engine import codec, durations, expressions
 from flowapp.engine.durations import Duration
 from flowapp.engine.errors import BadDefinition
 
@@ -39,6 +40,7 @@ class Ask:
     on_timeout: str
     risk: Risk
     options: Mapping[str, Any]
+    files: Sequence[File] = ()
 
     @property
     def assign(self) -> Sequence[str]:
@@ -54,6 +56,7 @@ class Ask:
             data=self.data,
             outcomes=[outcome["value"] for outcome in self.outcomes],
             schema=self.schema,
+            files=[file.about() for file in self.files],
         )
 
 
@@ -68,13 +71,14 @@ def ask(
     schema: Any,
     assign: Assign,
     quorum: int,
-    stages: Sequence[Mapping[str, Any]],
+    stages: Sequence[Mapping[str, Any] | Sequence[Any]],
     timeout: Duration | None,
     escalate: Iterable[tuple[Duration, Assign]],
     on_timeout: str,
     remind: Duration | None,
     risk: str,
     options: Mapping[str, Any],
+    attachments: Iterable[Attachment | Mapping[str, Any]] = (),
 ) -> Ask:
     """The question in its normal form."""
     if not 0 < len(name) <= 200:
@@ -91,12 +95,15 @@ def ask(
     _check_times(name, limit, chain, on_timeout, [outcome["value"] for outcome in listed])
     if schema is not None and (problem := answers.schema_problem(schema)):
         raise BadDefinition(f"prompt {name!r}: its JSON Schema is not valid at {problem}")
+    attached = files(name, attachments)
+    stored = plain(data)
+    numbers = facts.decimals(stored, expressions.plain(data))
     return Ask(
         name=name,
         type=kind,
         title=title or name.replace("-", " ").replace("_", " ").capitalize(),
         message=message,
-        data=plain(data),
+        data=stored,
         outcomes=listed,
         schema=schema,
         stages=_stages(name, kind, assign, quorum, stages),
@@ -106,9 +113,15 @@ def ask(
         risk=_one_of(Risk, risk, f"prompt {name!r}: risk"),
         options={
             key: plain(value)
-            for key, value in {**options, "remind": every and every.total_seconds()}.items()
+            for key, value in {
+                **options,
+                "remind": every and every.total_seconds(),
+                "attachments": [file.about() for file in attached] or None,
+                "decimals": numbers or None,
+            }.items()
             if value is not None
         },
+        files=attached,
     )
 
 
@@ -146,20 +159,34 @@ def _entries(assign: Assign) -> list[str]:
 
 
 def _stages(
-    name: str, kind: PromptType, assign: Assign, quorum: int, stages: Sequence[Mapping[str, Any]]
+    name: str, kind: PromptType, assign: Assign, quorum: int, stages: Sequence[Mapping[str, Any] | Sequence[Any]]
 ) -> tuple[Stage, ...]:
     if not stages:
         return (Stage(_entries(assign), _quorum(name, quorum)),)
     if _entries(assign):
         raise BadDefinition(f"prompt {name!r}: with stages, each stage names its own assign; leave out the prompt's")
-    if kind == PromptType.EDIT and len(stages) > 1:
+    found = tuple(_stage(name, stage, quorum) for stage in stages)
+    if kind == PromptType.EDIT and (len(found) > 1 or len(found[0].beside) > 1):
         raise BadDefinition(f"prompt {name!r}: an edit has one stage; put what was edited into a second prompt")
-    for stage in stages:
-        if unknown := stage.keys() - {"assign", "quorum"}:
-            raise BadDefinition(f"prompt {name!r}: a stage has assign and quorum, no {', '.join(sorted(unknown))}")
-    return tuple(
-        Stage(_entries(stage.get("assign", ())), _quorum(name, stage.get("quorum", quorum))) for stage in stages
-    )
+    return found
+
+
+def _stage(name: str, stage: Mapping[str, Any] | Sequence[Any], quorum: int) -> Stage:
+    """A stage; a list is one of several lines side by side."""
+    if not isinstance(stage, Mapping):
+        lines = tuple(_line(name, line, quorum) for line in stage)
+        if not lines:
+            raise BadDefinition(f"prompt {name!r}: a stage of nothing; name at least one assign in it")
+        return Stage(list(dict.fromkeys(entry for line in lines for entry in line.assign)), 1, lines)
+    return _line(name, stage, quorum)
+
+
+def _line(name: str, stage: Any, quorum: int) -> Stage:
+    if not isinstance(stage, Mapping):
+        raise BadDefinition(f"prompt {name!r}: a stage is {{'assign': …}}, or a list of those side by side")
+    if unknown := stage.keys() - {"assign", "quorum"}:
+        raise BadDefinition(f"prompt {name!r}: a stage has assign and quorum, no {', '.join(sorted(unknown))}")
+    return Stage(_entries(stage.get("assign", ())), _quorum(name, stage.get("quorum", quorum)))
 
 
 def _quorum(name: str, quorum: Any) -> int:

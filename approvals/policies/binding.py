@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-POLICY_VERSION = 1
+FRAME = 1  # how a digest is made; another number makes other digests
 
 
 def canonical(value: Any) -> bytes:
@@ -16,14 +16,20 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def question(*, type: str, title: str, message: str, data: Any, outcomes: Sequence[str], schema: Any) -> bytes:
+def question(
+    *, type: str, title: str, message: str, data: Any, outcomes: Sequence[str], schema: Any, files: Sequence[Any] = ()
+) -> bytes:
     """What a person decides on, whole. Who is asked and by when are not part of it: they may change."""
-    return canonical([type, title, message, data, list(outcomes), schema])
+    return canonical([type, title, message, data, list(outcomes), schema, *([list(files)] if files else [])])
 
 
-def digest(key: bytes, *, run_id: str, step: str, question: bytes) -> str:
-    """The keyed digest of a question at its place: without the workspace's key nobody can confirm a guess."""
-    frame = canonical([POLICY_VERSION, run_id, step, hashlib.sha256(question).hexdigest()])
+def digest(key: bytes, *, run_id: str, step: str, question: bytes, policies: Sequence[Any] = ()) -> str:
+    """The keyed digest of a question at its place: without the workspace's key nobody can confirm a guess.
+
+    `policies` are the [id, version] of the rules that were considered when it was asked.
+    """
+    considered = [list(policies)] if policies else []
+    frame = canonical([FRAME, run_id, step, hashlib.sha256(question).hexdigest(), *considered])
     return hmac.new(key, frame, hashlib.sha256).hexdigest()
 
 

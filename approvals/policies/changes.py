@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Final
@@ -29,6 +29,15 @@ class Change:
     before: str
     after: str
     pieces: tuple[Piece, ...] = ()
+
+    def as_json(self) -> dict[str, str]:
+        """The change as a decision keeps it."""
+        return {"label": self.label, "before": self.before, "after": self.after}
+
+    @classmethod
+    def kept(cls, stored: Mapping[str, str]) -> Change:
+        """A change as it was kept; what differs within long texts is found anew."""
+        return cls(stored["label"], stored["before"], stored["after"], _pieces(stored["before"], stored["after"]))
 
 
 class Hidden(ValueError):

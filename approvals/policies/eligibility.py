@@ -12,10 +12,19 @@ SECOND_FACTOR_LASTS: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """Somebody who is away, for whom the candidate stands in, and the assign entries that mean them."""
+
+    member_id: str
+    email: str
+    targets: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """Who wants to decide. `targets` are the assign entries that mean them: their e-mail, groups, role, agent name.
 
-    `confirmed`: they gave a second factor in this session, recently enough.
+    `confirmed`: they gave a second factor in this session, recently enough. `absent`: those they stand in for.
     """
 
     kind: str
@@ -25,6 +34,7 @@ class Candidate:
     key_id: str = ""
     key_may_decide: bool = False
     confirmed: bool = False
+    absent: tuple[Absent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +65,24 @@ def is_recent(second_factor_at: datetime | None, now: datetime) -> bool:
 
 def refusal(candidate: Candidate, rules: Rules) -> Refused | None:
     """Why this candidate may not decide, or None when they may."""
-    if not candidate.targets & rules.targets:
+    if not candidate.targets & rules.targets and not deputised(candidate, rules):
         return _unasked(candidate)
     return _person_refusal(candidate, rules) or _key_refusal(candidate, rules) or _unconfirmed(candidate, rules)
+
+
+def deputised(candidate: Candidate, rules: Rules) -> Absent | None:
+    """The absent person in whose place the candidate is asked; None when they are asked themselves, or not at all.
+
+    Who may not decide it themselves lends nobody the right to.
+    """
+    if candidate.targets & rules.targets:
+        return None
+    asked = (absent for absent in candidate.absent if absent.targets & rules.targets)
+    return next((absent for absent in asked if _person_refusal(_as(absent), rules) is None), None)
+
+
+def _as(absent: Absent) -> Candidate:
+    return Candidate("person", absent.targets, member_id=absent.member_id, email=absent.email)
 
 
 def _unasked(candidate: Candidate) -> Refused:
@@ -68,7 +93,7 @@ def _unasked(candidate: Candidate) -> Refused:
 
 def _person_refusal(candidate: Candidate, rules: Rules) -> Refused | None:
     if candidate.member_id and candidate.member_id in rules.excluded:
-        return NotEligible("You decided an earlier prompt of this run, and this one must be decided by somebody else.")
+        return NotEligible("You answered an earlier prompt of this run, and this one must be decided by somebody else.")
     if rules.four_eyes and _is_requester(candidate, rules.requester):
         return NotEligible("You asked for this yourself; four eyes are wanted, so somebody else must decide.")
     return None

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from approvals.states import ESCALATE
+from flowapp.tenancy import business_time
+from flowapp.tenancy.business_time import WorkingTime
 
 
 class Turn(StrEnum):
@@ -26,6 +28,7 @@ class Plan:
     timeout: timedelta | None
     levels: tuple[timedelta | None, ...]
     on_timeout: str
+    working: WorkingTime | None = None
 
     def next(self, *, level: int, since: datetime) -> tuple[datetime, Turn] | None:
         """When something happens next, and what, for a prompt at this level since then; None when never."""
@@ -34,13 +37,13 @@ class Plan:
 
     def _escalation(self, level: int) -> tuple[datetime, Turn] | None:
         after = self.levels[level] if level < len(self.levels) else None
-        return None if after is None else (self.opened_at + after, Turn.ESCALATE)
+        return None if after is None else (passed(self.opened_at, after, self.working), Turn.ESCALATE)
 
     def _timeout(self, level: int, since: datetime) -> tuple[datetime, Turn] | None:
         if self.timeout is None:
             return None
         higher = self.on_timeout == ESCALATE and level < len(self.levels)
-        return since + self.timeout, Turn.ESCALATE if higher else Turn.EXPIRE
+        return passed(since, self.timeout, self.working), Turn.ESCALATE if higher else Turn.EXPIRE
 
 
 class Timed(Protocol):
@@ -62,7 +65,19 @@ def plan_of(prompt: Timed) -> Plan:
     if not levels and prompt.on_timeout == ESCALATE:
         levels = (None,)
     timeout = None if prompt.timeout_s is None else timedelta(seconds=prompt.timeout_s)
-    return Plan(opened_at=prompt.opened_at, timeout=timeout, levels=levels, on_timeout=prompt.on_timeout)
+    working = working_time(prompt)
+    return Plan(prompt.opened_at, timeout, levels, prompt.on_timeout, working)
+
+
+def working_time(prompt: Timed) -> WorkingTime | None:
+    """The calendar in whose hours a prompt's times count, as it was when the prompt was opened; None: any time."""
+    kept = prompt.options.get("calendar")
+    return business_time.read(kept) if kept else None
+
+
+def passed(start: datetime, length: timedelta, working: WorkingTime | None) -> datetime:
+    """The moment at which so much time has passed since `start`, of working hours or of any."""
+    return start + length if working is None else working.add(start, length)
 
 
 def chain_of(prompt: Timed) -> Sequence[tuple[float, list[str]]]:

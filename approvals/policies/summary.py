@@ -17,16 +17,28 @@ _SECRET = re.compile(
 
 def amount(data: Any) -> str:
     """The payload's amount with its currency, as lists show it; empty when it has none."""
-    if not isinstance(data, dict):
-        return ""
-    value = next((data[name] for name in _AMOUNTS if isinstance(data.get(name), str | int | float)), None)
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
+    number = _number(data)
+    if number is None:
         return ""
     currency = data.get("currency")
     shown = f"{number:,.2f}"
     return f"{shown} {currency}"[:60] if isinstance(currency, str) and currency else shown[:60]
+
+
+def number(data: Any) -> float | None:
+    """The payload's amount as rules compare it; None when it has none."""
+    found = _number(data)
+    return None if found is None or not found.is_finite() else float(found)
+
+
+def _number(data: Any) -> Decimal | None:
+    if not isinstance(data, dict):
+        return None
+    value = next((data[name] for name in _AMOUNTS if isinstance(data.get(name), str | int | float)), None)
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return None
 
 
 def masked(data: Any) -> Any:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db.models import Prefetch, QuerySet
 
 from approvals import states
-from approvals.models import Assignment, Decision, Prompt
+from approvals.models import Assignment, Attachment, Decision, Prompt
 from approvals.queries.paging import before_moment, moment_cursor
 from approvals.states import Decider, PromptNotFound, PromptStatus
 from flowapp.engine.queries import Page
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """One of those that a stage asks side by side; it has passed once enough of its people answered."""
+
+    assign: list[str]
+    quorum: int
+    passed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +58,18 @@ class PromptView:
     timeout_s: float | None
     on_timeout: str
     quorum: int
+    lines: list[LineView]
     votes: list[states.Vote[Any]]
     decision: states.Decision[Any] | None
+    changes: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def attachments(self) -> list[states.AttachmentInfo]:
+        """The files that come along; each one's id follows from its name."""
+        return [
+            states.AttachmentInfo(id=uuid5(self.id, f"attachment:{about['name']}"), **about)
+            for about in self.options.get("attachments", ())
+        ]
 
     @property
     def warnings(self) -> list[str]:
@@ -70,6 +89,14 @@ def prompt_detail(prompt_id: UUID) -> PromptView:
     if prompt is None:
         raise PromptNotFound
     return _view(prompt)
+
+
+def attachment(prompt_id: UUID, attachment_id: UUID) -> Attachment:
+    """A file with its content. Raises AttachmentNotFound, for another workspace's or prompt's file too."""
+    found = Attachment.objects.filter(pk=attachment_id, prompt_id=prompt_id).first()
+    if found is None:
+        raise states.AttachmentNotFound
+    return found
 
 
 def prompt_page(
@@ -133,7 +160,7 @@ def _view(prompt: Prompt) -> PromptView:
         outcomes=prompt.outcomes,
         schema=prompt.form_schema,
         options=prompt.options,
-        assignees=[str(assignment) for assignment in asked if assignment.stage == prompt.stage],
+        assignees=_assignees(prompt, asked),
         requester=states.decider(prompt.requester),
         risk=prompt.risk,
         status=prompt.status,
@@ -151,6 +178,23 @@ def _view(prompt: Prompt) -> PromptView:
         timeout_s=prompt.timeout_s,
         on_timeout=prompt.on_timeout,
         quorum=prompt.stage_at().quorum,
+        lines=_lines(prompt, asked),
         votes=[answer.vote() for answer in answers if prompt.takes_votes and not answer.timed_out],
         decision=ended_by.result() if ended_by else None,
+        changes=ended_by.changes if ended_by else [],
     )
+
+
+def _assignees(prompt: Prompt, asked: list[Assignment]) -> list[str]:
+    """Who may decide now, or could have when it ended; on a line that has passed nobody may any more."""
+    open_ = prompt.status == PromptStatus.PENDING
+    here = [one for one in asked if one.stage == prompt.stage and (one.active or not open_)]
+    return list(dict.fromkeys(str(one) for one in here))
+
+
+def _lines(prompt: Prompt, asked: list[Assignment]) -> list[LineView]:
+    """The lines of the present stage, when it has several."""
+    active = {one.line for one in asked if one.stage == prompt.stage and one.active}
+    open_ = prompt.status == PromptStatus.PENDING
+    lines = enumerate(prompt.stage_at().lines, start=1)
+    return [LineView(list(line.assign), line.quorum, open_ and number not in active) for number, line in lines]

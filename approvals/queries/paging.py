@@ -10,8 +10,9 @@ from django.db.models import Model, Q, QuerySet
 
 
 def after_text[M: Model](rows: QuerySet[M], column: str, cursor: str | None) -> QuerySet[M]:
-    """The rows behind the cursor in a text column's order."""
-    return rows.filter(**{f"{column}__gt": cursor}) if cursor else rows
+    """The rows behind the cursor in a text column's order; backwards with a minus before its name."""
+    beyond = "lt" if column.startswith("-") else "gt"
+    return rows.filter(**{f"{column.removeprefix('-')}__{beyond}": cursor}) if cursor else rows
 
 
 def before_moment[M: Model](rows: QuerySet[M], moment: str, id: str, cursor: str | None) -> QuerySet[M]:

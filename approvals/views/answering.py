@@ -9,7 +9,7 @@ from django.http import QueryDict
 from approvals import forms
 from approvals.forms import Answer
 from approvals.policies import summary
-from approvals.policies.changes import changes
+from approvals.policies.changes import Change, changes
 from approvals.queries import PromptView
 from approvals.states import NEGATIVE, InvalidDecision, PromptType
 from flowapp.http import schema_form
@@ -21,7 +21,7 @@ def context(view: PromptView, *, may_answer: bool) -> dict[str, Any]:
     """The fields of an open prompt, or what was answered to a decided one."""
     given = view.decision.data if view.decision else None
     edits = view.type == PromptType.EDIT
-    changed = changes(view.data, given) if edits and given is not None else []
+    changed = [Change.kept(one) for one in view.changes]
     sends = [one for one in view.outcomes if view.schema is not None and one["value"] not in NEGATIVE]
     return {
         "fields": forms.fields_of(view) if may_answer else [],

@@ -60,3 +60,12 @@ def reassign(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
         channel="web",
     )
     return redirect("prompt", prompt_id)
+
+
+@access(*MEMBERS)
+@require_POST
+def withdraw(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
+    """Take back what one asked for: the run is cancelled, and the prompt with it."""
+    reason = request.POST.get("reason", "")[:LONGEST_REASON]
+    actions.withdraw(prompt_id, by=actor_of(request), reason=reason.replace("\0", ""), channel="web")
+    return redirect("prompt", prompt_id)

@@ -51,6 +51,7 @@ def detail(view: PromptView, *, viewer: Actor) -> dict[str, Any]:
         "reversible": view.options.get("reversible"),
         "payload_rows": summary.rows(view.data),
         "payload_json": summary.masked(view.data),
+        "files": view.attachments,
         "why": _why(view),
         "similar": [_past(past) for past in queries.similar(view)],
         "votes": [_decision(vote, view.outcomes) | {"stage": vote.stage} for vote in view.votes],
@@ -96,7 +97,12 @@ def _outcome(view: PromptView, outcome: dict[str, Any]) -> dict[str, Any]:
 
 def _why(view: PromptView) -> dict[str, Any] | None:
     confidence, evidence = view.options.get("confidence"), view.options.get("evidence", [])
-    return {"rule": together.rule(view), "confidence": confidence, "evidence": [_evidence(item) for item in evidence]}
+    return {
+        "rule": together.rule(view),
+        "policy": view.options.get("policy"),
+        "confidence": confidence,
+        "evidence": [_evidence(item) for item in evidence],
+    }
 
 
 def _evidence(item: Any) -> dict[str, str]:

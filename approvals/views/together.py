@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.urls import reverse
 
 from approvals.queries import PromptView
 from approvals.states import PromptStatus, Refused, StepUpRequired, stage_in_words
+from flowapp.engine import clock
+from flowapp.tenancy import absences
 from flowapp.tenancy.actors import Actor
 
 
@@ -24,6 +27,10 @@ def context(view: PromptView, viewer: Actor, refused: Refused | None) -> dict[st
         "claimed_by_me": mine,
         "claim_url": _url("release" if mine else "claim", view) if may_claim and (mine or not view.claimed_by) else "",
         "rescind_url": _url("rescind", view) if pending and voted else "",
+        "withdraw_url": _url("withdraw", view) if pending and _is_requester(view, me) else "",
+        "withdrawn": view.options.get("withdrawn"),
+        "lines": view.lines if pending else [],
+        "away": absences.away_among(_people(view.assignees), clock.now()) if pending else [],
         "warnings": view.warnings if pending else [],
     }
 
@@ -32,7 +39,17 @@ def rule(view: PromptView) -> str:
     """What is wanted of those who decide, in a sentence or two."""
     quorum = f"{view.quorum} people must give the same answer." if view.quorum > 1 else ""
     four_eyes = "Whoever asked for it cannot decide it." if view.options.get("four_eyes") else ""
-    return " ".join(filter(None, (quorum, four_eyes)))
+    kept = view.options.get("calendar")
+    calendar = f"Its times count in the working hours of {kept['name']}." if kept else ""
+    return " ".join(filter(None, (quorum, four_eyes, calendar)))
+
+
+def _is_requester(view: PromptView, me: str) -> bool:
+    return view.requester is not None and view.requester.member_id == me
+
+
+def _people(assignees: Iterable[str]) -> list[str]:
+    return [one.removeprefix("user:") for one in assignees if one.startswith("user:")]
 
 
 def _url(verb: str, view: PromptView) -> str:

@@ -1,4 +1,4 @@
-"""List pages over 100,000 rows against 100 rows: p95 of the run list and of the inbox."""
+"""List pages over 100,000 rows against 100 rows: p95 of the run list, of the inbox, and of its searches."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,14 @@ _FEW = 100
 _REAL = 100
 _COPIES = 999
 _REQUESTS = 40  # a round
-_PAGES = {"run list": "/runs/", "inbox": "/inbox/"}
+_PAGES = {
+    "run list": "/runs/",
+    "inbox": "/inbox/",
+    "inbox by amount": "/inbox/?sort=amount",
+    "inbox, search for a word of all": "/inbox/?sort=&q=review",
+    "inbox, search for a word of one": "/inbox/?q=zebra",
+    "inbox, search for what none has": "/inbox/?q=nowhere",
+}
 
 
 def measure(setting: Setting) -> list[Row]:

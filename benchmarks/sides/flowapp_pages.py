@@ -17,21 +17,22 @@ def side(options: dict[str, Any]) -> AbstractAsyncContextManager[Answer]:
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     if "fill" in asked:
-        _start(asked["fill"])
+        owner()
+        _start([{"amount": 600}] * asked["fill"])
         multiply(asked["copies"])
+        _start([{"amount": 1, "title": "Zebra crossing"}])
         return {}
     return {"milliseconds": _asked_for(asked["page"], asked["times"])}
 
 
-def _start(runs: int) -> None:
+def _start(orders: list[dict[str, Any]]) -> None:
     """Runs that each wait for a decision of Ana."""
     from benchmarks.workflows import decided
     from flowapp.dispatch.embedded import EmbeddedDispatcher
     from flowapp.engine.models import Run
 
-    owner()
-    for _ in range(runs):
-        decided.start({"amount": 600})
+    for order in orders:
+        decided.start(order)
     dispatcher = EmbeddedDispatcher(concurrency=64)
     dispatcher.start()
     while Run.objects.exclude(status="waiting").exists():

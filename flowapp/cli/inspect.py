@@ -1,64 +1,122 @@
-"""`flowapp inspect`: one run in full."""
+"""`flowapp inspect`: one run in full, its steps as a tree with their durations, attempts, waits and children."""
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
 
-from .output import add_json_option, moment, print_json, print_table, since
-from .server import server
+from . import colour
+from .output import add_json_option, moment, note, print_json, print_table, since
+from .server import Server, server
 from .waiting import sentence
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+_HIDDEN: Final = ("stream", "patch")
+_PAGE: Final = 200
+
 
 def register(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command."""
-    parser = commands.add_parser("inspect", help="show a run: steps, waits, output", allow_abbrev=False)
+    parser = commands.add_parser("inspect", help="show a run: steps, waits, log, output", allow_abbrev=False)
     parser.add_argument("run", metavar="RUN", help="the run's id")
+    parser.add_argument("--all", action="store_true", dest="all_steps", help="every step, not only the first 100")
+    parser.add_argument("--log", action="store_true", help="what it logged, as well")
     add_json_option(parser)
     parser.set_defaults(command=show)
 
 
 def show(arguments: Namespace) -> int:
     """Print it."""
-    run = server().get("runs", arguments.run)
+    flowapp = server()
+    run = flowapp.get("runs", arguments.run)
+    if arguments.all_steps:
+        run["steps"] = list(_every(flowapp, arguments.run, "steps"))
+    if arguments.log:
+        run["log"] = list(_every(flowapp, arguments.run, "log"))
     if arguments.as_json:
         print_json(run)
-    else:
-        _print(run)
+        return 0
+    children = flowapp.get("runs", arguments.run, "children", limit=200)["items"]
+    _print(run, children, on=colour.wanted())
+    if len(run["steps"]) == 100 and not arguments.all_steps:
+        note("these are the first 100 steps; --all shows every one")
     return 0
 
 
-def _print(run: dict[str, Any]) -> None:
-    facts = [
-        ("workflow", f"{run['workflow']}, version {run['version']}"),
-        ("status", run["status"].replace("_", " ")),
-        ("started", moment(run.get("started_at"))),
-        ("took" if run.get("ended_at") else "so far", since(run.get("started_at"), run.get("ended_at"))),
-        ("input", _one_line(run["input"])),
-    ]
-    if error := run.get("error"):
-        place = f" in step {error['step']}" if error.get("step") else ""
-        facts.append(("error", f"{error['type']}{place}: {error['message']}"))
-    if run["status"] == "completed":
-        facts.append(("output", _one_line(run["output"])))
+def _every(flowapp: Server, run_id: str, what: str) -> Iterator[dict[str, Any]]:
+    cursor = None
+    while True:
+        page = flowapp.get("runs", run_id, what, cursor=cursor, limit=_PAGE)
+        yield from page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return
+
+
+def _print(run: dict[str, Any], children: list[dict[str, Any]], *, on: bool) -> None:
     print(f"run {run['id']}")
-    print_table((), facts, indent="  ")
-    if run["steps"]:
+    print_table((), list(_facts(run, on=on)), indent="  ")
+    steps = sorted((one for one in run["steps"] if one["kind"] not in _HIDDEN), key=lambda one: str(one["started_at"]))
+    if steps:
         print("\nsteps")
-        print_table((), [_step(step) for step in run["steps"]], indent="  ")
+        print_table((), list(_tree(steps, children, on=on)), indent="  ")
     if run["waiting_on"]:
         print("\nwaiting for")
         for wait in run["waiting_on"]:
             print(f"  {sentence(wait)}")
+    if run.get("log"):
+        print("\nlog")
+        for line in run["log"]:
+            place = f" {line['step']}" if line["step"] else ""
+            told = f"{moment(line['at'])} {line['level'].lower()}{place}"
+            print(f"  {colour.paint(told, 'faint', on=on)}: {line['message']}")
 
 
-def _step(step: dict[str, Any]) -> tuple[str, ...]:
+def _facts(run: dict[str, Any], *, on: bool) -> Iterator[tuple[str, str]]:
+    yield "workflow", f"{run['workflow']}, version {run['version']}"
+    yield "status", colour.status(run["status"], on=on)
+    yield "started", moment(run.get("started_at"))
+    yield "took" if run.get("ended_at") else "so far", since(run.get("started_at"), run.get("ended_at"))
+    if run.get("parent_id"):
+        yield "parent", run["parent_id"]
+    yield "input", _one_line(run["input"])
+    if error := run.get("error"):
+        place = f" in step {error['step']}" if error.get("step") else ""
+        yield "error", colour.paint(f"{error['type']}{place}: {error['message']}", "bad", on=on)
+    if run["status"] == "completed":
+        yield "output", _one_line(run["output"])
+
+
+def _tree(steps: list[dict[str, Any]], children: list[dict[str, Any]], *, on: bool) -> Iterator[tuple[str, ...]]:
+    """Each step on a line; under it why it failed, and the child run it waited for."""
+    below: dict[str, list[dict[str, Any]]] = {}
+    for child in children:
+        below.setdefault(child["step"], []).append(child)
+    for place, step in enumerate(steps):
+        last = place == len(steps) - 1
+        yield _step(step, "└─" if last else "├─", on=on)
+        stem = "   " if last else "│  "
+        for child in below.get(f"{step['name']}#{step['occurrence']}", ()):
+            took = since(child["started_at"], child["ended_at"]) if child["started_at"] else ""
+            sign = colour.SIGNS.get(child["status"], "·")
+            name = f"{stem}└─ {sign} run {child['id']} {child['workflow']}"
+            yield name, colour.status(child["status"], on=on), took, ""
+        if step["status"] == "failed" and step.get("error"):
+            error = " ".join(f"{step['error']['type']}: {step['error']['message']}".split())
+            yield f"{stem}   {colour.paint(error, 'bad', on=on)}", "", "", ""
+
+
+def _step(step: dict[str, Any], branch: str, *, on: bool) -> tuple[str, ...]:
+    sign = colour.paint(colour.SIGNS.get(step["status"], "·"), colour.TONES.get(step["status"], ""), on=on)
+    again = f" #{step['occurrence']}" if step["occurrence"] > 1 else ""
+    kind = f" ({step['kind']})" if step["kind"] != "step" else ""
     tries = f"{step['attempts']} attempts" if step["attempts"] > 1 else ""
-    return step["name"], step["status"], since(step["started_at"], step["ended_at"]), tries
+    name = f"{colour.paint(branch, 'faint', on=on)} {sign} {step['name']}{again}{colour.paint(kind, 'faint', on=on)}"
+    return name, colour.status(step["status"], on=on), since(step["started_at"], step["ended_at"]), tries
 
 
 def _one_line(value: Any) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def add_json_option(parser: ArgumentParser) -> None:
@@ -23,10 +26,15 @@ def print_json(data: Any) -> None:
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "") -> None:
     """Columns as wide as their longest cell."""
     table = [list(headings), *(list(row) for row in rows)] if headings else [list(row) for row in rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))] if table else []
+    widths = [max(_length(row[column]) for row in table) for column in range(len(table[0]))] if table else []
     for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        cells = (cell + " " * (width - _length(cell)) for cell, width in zip(row, widths, strict=True))
         print((indent + "  ".join(cells)).rstrip())
+
+
+def _length(text: str) -> int:
+    """How wide it stands on the terminal, colours left out."""
+    return len(_COLOURS.sub("", text))
 
 
 def note(text: str) -> None:

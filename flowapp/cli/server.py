@@ -43,7 +43,7 @@ class Server:
     def _call(self, method: str, path: tuple[str, ...], query: dict[str, Any], data: bytes | None = None) -> Any:
         url = "/".join([self.base_url, "v1", *(quote(part, safe="") for part in path)])
         given = {name: value for name, value in query.items() if value is not None}
-        request = Request(f"{url}?{urlencode(given)}" if given else url, data, method=method)  # noqa: S310 - checked below
+        request = Request(f"{url}?{urlencode(given, doseq=True)}" if given else url, data, method=method)  # noqa: S310 - checked below
         request.add_header("Authorization", f"Bearer {self.api_key}")
         request.add_header("Accept", "application/json")
         if data is not None:

@@ -14,7 +14,10 @@ def sentence(wait: Mapping[str, Any]) -> str:
     due = f", {left(wait['due_at'])}" if kind == "sleep" and wait.get("due_at") else ""
     if kind == "sleep":
         return f"time to pass{due}"
-    what = {"signal": f"the signal {name.removeprefix('signal:')}", "prompt": name}.get(kind, f"{kind} {name}")
+    if kind == "map":
+        return f"{name}, {wait['done']} of {wait['of']} items done"
+    words = {"signal": f"the signal {name.removeprefix('signal:')}", "prompt": name, "child": f"the child run {name}"}
+    what = words.get(kind, f"{kind} {name}")
     people = f" by {', '.join(wait['assignees'])}" if wait.get("assignees") else ""
     due = f", due {left(wait['due_at'])}" if wait.get("due_at") else ""
     return f"{what}{people}{due}"

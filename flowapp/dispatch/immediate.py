@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,8 +31,8 @@ class ImmediateDispatcher:
         sweep.sweep()
         self.drain()
 
-    def drain(self) -> None:
-        """Execute until no run is ready."""
+    def drain(self, queues: Sequence[str] = ("default",)) -> None:
+        """Execute until no run of these queues is ready."""
         self._wanted = True
         if self._draining:
             return
@@ -40,7 +40,7 @@ class ImmediateDispatcher:
         try:
             while self._wanted:
                 self._wanted = False
-                inline.execute_ready(always_suspend=self._always_suspend)
+                inline.execute_ready(always_suspend=self._always_suspend, queues=queues)
         finally:
             self._draining = False
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from django.db.models import Max, Q
 
-from . import claims, clock, codec, signals, waits
+from . import admission, claims, clock, signals, waits
 from .models import Run, Signal, Wait
 from .records import RAN_OUT, Arrival, Key, Write
 from .states import RunStatus
@@ -30,14 +29,24 @@ def arrive(run: Run, key: Key, outcome: bytes) -> bool:
     return bool(taken)
 
 
+def hand_over(run_id: UUID, outcomes: Mapping[Key, bytes]) -> list[Wait]:
+    """Give each of these outcomes to its wait, in this order, waking nobody; returns the waits that were still open."""
+    rows = Wait.unscoped.filter(matching(outcomes), run_id=run_id, arrival__isnull=True)
+    open_ = {(wait.name, wait.occurrence): wait for wait in rows}
+    arrived = [open_[key] for key in outcomes if key in open_]
+    for number, wait in enumerate(arrived, start=_last_arrival(run_id) + 1 if arrived else 0):
+        _stamp(wait, number, outcomes[wait.name, wait.occurrence])
+    return arrived
+
+
 def wake(run: Run) -> None:
     """Make a waiting run claimable; tell the owner of a running one that something arrived."""
     row = Run.unscoped.filter(pk=run.pk)
     if run.status == RunStatus.WAITING:
         place = claims.virtual_time(run.workspace_id)
-        row.update(status=RunStatus.QUEUED, rank=0, vtime=place, updated_at=clock.now())
-        run.status = RunStatus.QUEUED
-        signals.ring(run.queue)
+        run.status, run.held = RunStatus.QUEUED, admission.holds_again(run)
+        row.update(status=run.status, held=run.held, rank=-run.priority, vtime=place, updated_at=clock.now())
+        admission.enter(run)
         signals.tell(run.workspace_id, "run", str(run.id))
     elif run.status == RunStatus.RUNNING:
         row.update(wake=True)
@@ -70,19 +79,6 @@ def stamp(wait: Wait, outcome: bytes) -> None:
     _stamp(wait, _last_arrival(wait.run_id) + 1, outcome)
 
 
-def tell_parent(run: Run, parent: Run | None) -> None:
-    """Hand a child's end to the parent that waits for it (locked by the caller)."""
-    if parent is None or not run.parent_wait:
-        return
-    name, _, count = run.parent_wait.rpartition("#")
-    if run.status == RunStatus.COMPLETED:
-        outcome = bytes(run.output or b"")
-    else:
-        end = {"run_id": str(run.id), "status": run.status, "error": run.error}
-        outcome = codec.FAILURE + json.dumps(end).encode()
-    arrive(parent, (name, int(count)), outcome)
-
-
 def close_all(runs: Sequence[Run]) -> None:
     """Remove what ended runs waited for, and let the rooms above close the rows they keep for it."""
     ids = {run.id: run.workspace_id for run in runs}
@@ -113,14 +109,18 @@ def close_some(write: Write, run: Run) -> None:
 
 def matching(keys: Iterable[Key]) -> Q:
     """The rows of these (name, occurrence)."""
-    condition = Q()
+    counts: dict[str, list[int]] = {}
     for name, occurrence in keys:
-        condition |= Q(name=name, occurrence=occurrence)
+        counts.setdefault(name, []).append(occurrence)
+    condition = Q()
+    for name, found in counts.items():
+        condition |= Q(name=name, occurrence__in=found)
     return condition
 
 
 def _stamp(wait: Wait, arrival: int, outcome: bytes) -> None:
-    Wait.unscoped.filter(pk=wait.pk).update(arrival=arrival, arrived_at=clock.now(), outcome=outcome)
+    wait.arrival, wait.arrived_at, wait.outcome = arrival, clock.now(), outcome
+    Wait.unscoped.filter(pk=wait.pk).update(arrival=arrival, arrived_at=wait.arrived_at, outcome=outcome)
 
 
 def _last_arrival(run_id: UUID) -> int:

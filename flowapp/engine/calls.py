@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from django.db.models import Model
 
 from flowapp.tenancy.actors import Actor
+from flowapp.tenancy.ids import uuid7_at
 
 from .registry import StepDefinition
 
@@ -54,11 +55,13 @@ class Call:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     input: bytes | None = None
+    idempotency_key: str = ""  # empty: the run's own
     attempt: int = 0
     task: asyncio.Task[None] | None = None
     opening: OpenWait | None = None
     prepare: Callable[[WaitTicket], Sequence[Model]] | None = None
     since: datetime | None = None
+    notes: dict[str, Any] | None = None  # what the step said of itself, for its span
     reserved: bool = False  # an atomic step whose own transaction is about to commit
 
 
@@ -76,3 +79,7 @@ class WaitTicket:
     def row_id(self, purpose: str) -> UUID:
         """The primary key of the row of this purpose: the same when a commit is repeated, new when opened anew."""
         return uuid5(self.run_id, f"{self.key}:{purpose}:{self.fence}")
+
+    def run_id_at(self, moment: datetime) -> UUID:
+        """The same for a child run, whose id carries the moment of its start as every run's does."""
+        return uuid7_at(moment, self.row_id("child"))

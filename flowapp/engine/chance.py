@@ -37,6 +37,11 @@ class Chance:
         return self._space
 
 
+def life(run_id: UUID, generation: int) -> str:
+    """The run, told apart from what it was before it continued as new."""
+    return f"{run_id}.{generation}" if generation else str(run_id)
+
+
 def origin_of(run_id: UUID, origin: dict[str, Any] | None, began: datetime, kept: int) -> dict[str, Any]:
     """What a fork must know to draw as its original did for the outcomes up to number `kept`."""
     spaces: list[list[Any]] = []

@@ -11,42 +11,36 @@ from django.db.models import Model
 
 from flowapp.tenancy.actors import SYSTEM
 
-from . import clock, codec, runs, signals, timers, waits
+from . import clock, codec, progress, runs, search, timers, waits
 from .calls import WaitTicket
 from .errors import ChildFailed, InvalidInput, NeedsAttention
-from .models import Run, Wait
+from .models import Run
 from .registry import WorkflowDefinition
 
 
 def open_child(
     ticket: WaitTicket, definition: WorkflowDefinition[Any, Any], input: Any, queue: str | None = None
 ) -> Sequence[Model]:
-    """The row of a child run, inserted in the transaction that opens its parent's wait."""
+    """The row of a child run, inserted in the transaction that opens its parent's wait; it has no place in line yet."""
     try:
-        child = runs.new_run(definition, input, by=ticket.requester or SYSTEM)
+        child = runs.unplaced_run(definition, input, by=ticket.requester or SYSTEM)
     except InvalidInput as error:
         raise NeedsAttention(f"child {definition.name!r} cannot be started: {error}") from error
-    child.id = ticket.row_id("child")
+    child.id = ticket.run_id_at(child.created_at)
     child.parent_id, child.parent_wait = ticket.run_id, ticket.key
     if queue is not None:
         child.queue = queue
-    return [child]
-
-
-@waits.on_opened("child")
-def _opened(run: Run, wait: Wait) -> None:
-    child = Run.unscoped.filter(parent_id=run.id, parent_wait=f"{wait.name}#{wait.occurrence}").only("queue").last()
-    if child is not None:
-        signals.ring(child.queue)
+    return [child, *search.terms_of(child)]
 
 
 @waits.on_closed("child")
+@waits.on_closed(progress.MAP)
 def _closed(workspace_id: UUID, run_id: UUID, keys: Sequence[str]) -> None:
     """Cancel the children that nobody awaits any more; by a timer, as a child is never locked after its parent here."""
     children = Run.unscoped.filter(parent_id=run_id, parent_wait__in=keys, ended_at__isnull=True)
-    for child_id in children.values_list("id", flat=True):
-        now = clock.now() - timedelta(seconds=1)
-        timers.set_once(timers.timer("cancel-child", str(child_id), now, {}, workspace_id=workspace_id))
+    now = clock.now() - timedelta(seconds=1)
+    ids = children.values_list("id", flat=True)
+    timers.set_once(*(timers.timer("cancel-child", str(id_), now, {}, workspace_id=workspace_id) for id_ in ids))
 
 
 @timers.on_timer("cancel-child")

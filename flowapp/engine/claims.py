@@ -12,8 +12,8 @@ from django.db.models.functions import Coalesce, Greatest, Length
 
 from flowapp.tenancy.models import Workspace
 
-from . import clock, postgresql, signals
-from .models import Attempt, Checkpoint, Run, Wait
+from . import caps, clock, postgresql, signals
+from .models import READY, Attempt, Checkpoint, Run, Wait
 from .records import Claimed, History, Key, Recorded
 from .states import RunStatus
 
@@ -41,7 +41,7 @@ def suspects_ready(queues: Sequence[str]) -> bool:
 
 
 def _ready(queues: Sequence[str]) -> models.QuerySet[Run]:
-    ready = Run.unscoped.filter(status=RunStatus.QUEUED)
+    ready = Run.unscoped.filter(READY)
     return ready.filter(queue__in=queues) if queues else ready
 
 
@@ -51,13 +51,14 @@ def _holds_suspect(worker_id: UUID) -> bool:
 
 
 def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int]) -> list[UUID]:
-    if connection.vendor == "postgresql":
+    cap = caps.binding()
+    if cap is None and connection.vendor == "postgresql":
         return postgresql.claim(worker_id, queues, limit, claims)
-    # SQLite has one writer at a time, so choosing and taking in one transaction is enough.
+    # SQLite has one writer at a time, so choosing and taking in one transaction is enough; a cap locks what it chooses.
     now = clock.now()
     with transaction.atomic():
-        ready = _ready(queues).filter(claims__range=claims)
-        ids = list(ready.order_by("rank", "vtime", "id").values_list("id", flat=True)[:limit])
+        ready = _ready(queues).filter(claims__range=claims).order_by("rank", "vtime", "id")
+        ids = list(ready.values_list("id", flat=True)[:limit]) if cap is None else caps.first_within(cap, ready, limit)
         Run.unscoped.filter(id__in=ids).update(
             status=RunStatus.RUNNING,
             worker_id=worker_id,
@@ -89,7 +90,7 @@ def give_back(worker_id: UUID) -> None:
 
 def virtual_time(workspace_id: UUID) -> Any:
     """The place in line for a run queued now: one behind its workspace's last, never ahead of the line itself."""
-    queued = Run.unscoped.filter(status=RunStatus.QUEUED)
+    queued = Run.unscoped.filter(READY)
     last = queued.filter(workspace_id=workspace_id).order_by("-vtime").values("vtime")[:1]
     first = queued.order_by("vtime").values("vtime")[:1]
     return Greatest(Coalesce(Subquery(last), Value(0)), Coalesce(Subquery(first), Value(0))) + 1
@@ -99,6 +100,13 @@ def place_in_line(workspace_id: UUID) -> int:
     """That place, as a number."""
     here = Workspace.objects.filter(pk=workspace_id).annotate(at=virtual_time(workspace_id))
     return int(here.values_list("at", flat=True).get())
+
+
+def place_all(runs: Sequence[Run]) -> None:
+    """Put unsaved runs of one workspace in line, one behind the other."""
+    first = place_in_line(runs[0].workspace_id)
+    for place, run in enumerate(runs, start=first):
+        run.vtime = place
 
 
 def insert_run(run: Run, entry: models.Model) -> bool:

@@ -12,7 +12,7 @@ def install() -> None:
     """Bind the verbs, then import every module of workflows: the settings' own and each app's `workflows.py`."""
     from flowapp.audit import sealer
 
-    from . import events, handle, locks, runs, schedules, statistics, sweep  # noqa: F401 - some register themselves
+    from . import attendance, batches, events, handle, locks, runs, schedules, statistics, sweep, upkeep  # noqa: F401 - some register themselves
 
     sweep.chore(sealer.seal_all)
     registry.bind(runs.DefinitionVerbs())

@@ -14,17 +14,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db.models import Model
 from pydantic import ValidationError
 
-from . import clock, codec, delivery, ending, failures, registry, waits
+from . import clock, codec, delivery, ending, failures, registry, telemetry, waits
 from .calls import Call, Key
 from .errors import Fenced, NeedsAttention
 from .loop import RunLoop
 from .open_waits import OpenWaits
+from .openings import Rows
 from .outbox import NOTHING, Entry, Outbox
 from .questions import Questions
-from .records import Claimed, End, Outcome, Recorded, Write, Written
+from .records import CheckpointRow, Claimed, End, Outcome, Recorded, Write, Written
 from .registry import WorkflowDefinition
 from .replay import Replay
 from .runtime import Runtime
@@ -197,16 +197,19 @@ class RunDriver:
         now = clock.now()
         for call in starting.values():
             call.since = now  # before any of them runs: what the body asked for together began together
+        opening: list[Call] = []
         for call in starting.values():
             if only_streams and call.kind != "stream":
                 continue  # the body has ended without awaiting it
             if call.step is not None:
                 self.steps.start(call)
             elif call.prepare is not None:
-                self._preparing += 1
-                self.executor.prepare(self, call)
+                opening.append(call)
             else:
                 self.waits.add(call)
+        if opening:
+            self._preparing += 1
+            self.executor.prepare(self, opening)
 
     def _take_arrival(self) -> bool:
         """Deliver the earliest arrival whose wait the body has reached; its checkpoint follows."""
@@ -226,17 +229,18 @@ class RunDriver:
             return True
         return False
 
-    def prepared(self, call: Call, rows: Sequence[Model] | NeedsAttention) -> None:
-        """The rows that belong to a new wait are ready."""
+    def prepared(self, calls: Sequence[Call], built: Sequence[Rows]) -> None:
+        """The rows that belong to new waits are ready."""
         self._preparing -= 1
         if self.over:
             return
-        if isinstance(rows, NeedsAttention):
-            self.attend(rows)
-        elif not call.future.done():
-            assert call.opening is not None
-            call.opening = replace(call.opening, also=tuple(rows))
-            self.waits.add(call)
+        for call, rows in zip(calls, built, strict=True):
+            if isinstance(rows, NeedsAttention):
+                self.attend(rows)
+            elif not call.future.done():
+                assert call.opening is not None
+                call.opening = replace(call.opening, also=tuple(rows))
+                self.waits.add(call)
         self.pump()
 
     # -- at rest ---------------------------------------------------------------------------------------------------
@@ -282,11 +286,15 @@ class RunDriver:
         if self.waits.dropping:
             drop = (*drop, *self.waits.to_drop())
         write = self.write(checkpoints=(row,), drop=drop)
-        self.executor.store.submit(write, lambda outcome: self._recorded(entry, outcome))
+        self.executor.store.submit(write, lambda outcome: self._recorded(entry, row, outcome))
 
-    def _recorded(self, entry: Entry, outcome: Outcome) -> None:
+    def _recorded(self, entry: Entry, row: CheckpointRow, outcome: Outcome) -> None:
         self.outbox.note_answer()
-        if self.lost(outcome) or entry.committed:
+        if self.lost(outcome):
+            return
+        if telemetry.observers:
+            telemetry.outcome(self.run, row, entry.call.notes)
+        if entry.committed:
             return
         entry.committed = True
         self._go_on()
@@ -376,11 +384,13 @@ class RunDriver:
         self._end(End(RunStatus.NEEDS_ATTENTION, error=failures.describe(error), compare=error.compare))
 
     def _end(self, end: End) -> None:
-        self.executor.store.submit(self.write(end=end), self._ended)
+        self.executor.store.submit(self.write(end=end), lambda outcome: self._ended(end, outcome))
         self.abandon()
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _ended(self, end: End, outcome: Outcome) -> None:
         """An end that could not be stored must not leave the run running for ever."""
+        if telemetry.observers and end.new_input is None and not isinstance(outcome, Exception):
+            telemetry.ended(self.run, end.status, end.error)
         if isinstance(outcome, Exception) and not isinstance(outcome, Fenced):
             logger.error("run %s: its end was refused", self.run.id, exc_info=outcome)
             end = End(RunStatus.NEEDS_ATTENTION, error=failures.describe(outcome))

@@ -96,6 +96,18 @@ class InvalidInput(FlowappError):
         super().__init__(f"the input is not valid: {where}")
 
 
+class StartSkipped(FlowappError):
+    """Flow control skipped this start: no run was made; the message says why."""
+
+
+class RateLimited(StartSkipped):
+    """The workflow's rate allows no further start yet; `.retry_after` are the seconds until it does."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
 class IdempotencyConflict(FlowappError):
     """The idempotency key was used before with another request; use a new key or send the same content."""
 

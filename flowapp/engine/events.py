@@ -7,6 +7,7 @@ An event and a wait may commit at the same moment without seeing each other, so 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,12 +19,14 @@ from django.db.models import Q
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.scope import current, scoped
 
-from . import arrivals, clock, codec, expressions, registry, runs, sweep, triggers, waits
+from . import arrivals, clock, codec, expressions, facts, sweep, waits
 from .errors import IdempotencyConflict, InvalidInput
 from .models import Event, EventKey, EventTaken, Run, Wait
+from .triggering import Found, start_all
 
 logger = logging.getLogger("flowapp.engine")
 AT_ONCE = 500  # waits or events read at once in a look
+MISSES_SHOWN = 20  # waits named as not matching
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,10 @@ def publish(name: str, data: Any = None, *, by: Actor, id: str | None = None) ->
         raise
     keys = set(expressions.keys(codec.plain(stored)))
     EventKey.objects.bulk_create(EventKey(match=key, event_id=event.id) for key in keys)
+    if facts.heard([event.workspace_id]):
+        shape = shape_of(event)
+        fact = facts.Fact(name, str(event.id), event.created_at, shape["data"], source=by.kind)
+        facts.tell(event.workspace_id, fact)
     transaction.on_commit(partial(look, event.id, current()), robust=True)
     return Published(event.id, duplicate=False)
 
@@ -82,16 +89,31 @@ def look(event_id: UUID, workspace_id: UUID) -> None:
     with scoped(workspace_id):
         event = Event.objects.get(pk=event_id)
         shape = shape_of(event)
+        found = Found()
         for run_id, name, occurrence in _candidates(event):
-            _offer(event, shape, run_id, (name, occurrence))
-        _trigger(event, shape)
-        Event.objects.filter(pk=event_id).update(looked=True)
+            if _offer(event, shape, run_id, (name, occurrence)):
+                found.matched.append({"run_id": str(run_id), "wait": name})
+        start_all(event, shape, found)
+        Event.objects.filter(pk=event_id).update(looked=True, found=found.as_json())
 
 
-def started_by(event_id: UUID) -> list[tuple[UUID, str]]:
-    """The runs that an event started: (id, workflow)."""
-    keys = [f"event:{event_id}:{definition.name}" for definition in registry.all()]
-    return list(Run.objects.filter(idempotency_key__in=keys).values_list("id", "workflow"))
+def found_by(event_id: UUID) -> Found:
+    """What an event matched, and what listened for it in vain; waits whose condition it does not meet among these."""
+    event = Event.objects.get(pk=event_id)
+    found = Found(**(event.found or {}))
+    took = {(one["run_id"], one.get("wait")) for one in found.matched}
+    open_ = Wait.objects.filter(kind="event", subject=event.name, arrival__isnull=True).order_by("run_id", "name")
+    for run_id, name, detail in open_.values_list("run_id", "name", "detail")[:MISSES_SHOWN]:
+        if (str(run_id), name) not in took:
+            reason = f"match is false: {detail['match']}" if detail.get("match") else "it waits since after the event"
+            found.skipped.append({"run_id": str(run_id), "wait": name, "reason": reason})
+    return found
+
+
+def found_by_each(event_ids: Collection[UUID]) -> dict[UUID, Found]:
+    """What each of these events matched, as it was noted when it was looked at."""
+    noted = Event.objects.filter(pk__in=event_ids).values_list("pk", "found")
+    return {event_id: Found(**(found or {})) for event_id, found in noted}
 
 
 def shape_of(event: Event) -> dict[str, Any]:
@@ -123,23 +145,6 @@ def _offer(event: Event, shape: dict[str, Any], run_id: UUID, key: tuple[str, in
         return False
     EventTaken.objects.create(run_id=run_id, event_id=event.id, taken_by=f"{key[0]}#{key[1]}")
     return arrivals.arrive(run, key, codec.encode(shape))
-
-
-def _trigger(event: Event, shape: dict[str, Any]) -> None:
-    for definition in registry.newest():
-        for trigger in definition.triggers:
-            if isinstance(trigger, triggers.Event) and trigger.matches(event.name, shape):
-                _start(event, shape, definition)
-                break
-
-
-def _start(event: Event, shape: dict[str, Any], definition: registry.WorkflowDefinition[Any, Any]) -> None:
-    key = f"event:{event.id}:{definition.name}"
-    try:
-        input = shape["data"] if definition.takes_input else None
-        runs.start_run(definition, input, by=Actor.from_json(event.sender), idempotency_key=key)
-    except InvalidInput as error:
-        logger.warning("event %s (%s) does not fit workflow %s: %s", event.id, event.name, definition.name, error)
 
 
 @waits.on_opened("event")

@@ -14,16 +14,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.db.models import Model
 from django.utils.module_loading import import_string
 
 from flowapp.tenancy.scope import scoped
 
-from . import atomic, body_io, claims
+from . import atomic, body_io, claims, openings, telemetry, whereabouts
 from .attempts import in_context, overran, result_of
-from .calls import Call, WaitTicket
+from .calls import Call
 from .driver import RunDriver
-from .errors import Fenced, NeedsAttention
+from .errors import Fenced
 from .records import Claimed, Outcome, Recorded, Write
 from .registry import AttemptInfo, current_attempt
 from .steps import attempt_row
@@ -100,9 +99,9 @@ class Executor:
             shown = self.loop.call_later(SHOW_AFTER, driver.steps.runs_long, call)
             task.add_done_callback(lambda _: shown.cancel())
 
-    def prepare(self, driver: RunDriver, call: Call) -> None:
-        """Build the rows of a wait in a thread."""
-        self._keep(self.loop.create_task(self._prepare(driver, call), context=contextvars.Context()))
+    def prepare(self, driver: RunDriver, calls: Sequence[Call]) -> None:
+        """Build the rows of waits in a thread."""
+        self._keep(self.loop.create_task(self._prepare(driver, calls), context=contextvars.Context()))
 
     def fetch(self, driver: RunDriver, record: Recorded) -> None:
         """Read a large recorded output in a thread."""
@@ -120,6 +119,9 @@ class Executor:
             if call.step.at_most_once:
                 await self._announce(driver, call, started_at)
             current_attempt.set(AttemptInfo(_idempotency_key(driver, call), call.attempt))
+            whereabouts.enter(driver.run, call)
+            if telemetry.observers:
+                telemetry.attempting(driver.run, call)
             with scoped(driver.run.workspace_id):
                 if call.step.atomic:
                     return await atomic.invoke(self, driver, call, started_at)
@@ -170,21 +172,9 @@ class Executor:
         if isinstance(outcome, Exception):
             raise outcome
 
-    async def _prepare(self, driver: RunDriver, call: Call) -> None:
-        run = driver.run
-        assert call.prepare is not None
-        key = f"{call.key[0]}#{call.key[1]}"
-        ticket = WaitTicket(run.id, run.workspace_id, run.fence, key, run.workflow, driver.runtime.requester)
-        rows: Sequence[Model] | NeedsAttention
-        try:
-            with scoped(run.workspace_id):
-                rows = await self.until_answered(partial(in_context(), call.prepare, ticket))
-        except NeedsAttention as attention:
-            rows = attention
-        except Exception as error:
-            logger.exception("a wait could not be prepared")
-            rows = NeedsAttention(f"{call.key[0]!r} could not be opened: {error}")
-        self.loop.call_soon(driver.prepared, call, rows)
+    async def _prepare(self, driver: RunDriver, calls: Sequence[Call]) -> None:
+        question = partial(openings.build, driver.run, driver.runtime.requester, calls)
+        self.loop.call_soon(driver.prepared, calls, await self.until_answered(question))
 
     async def _fetch(self, driver: RunDriver, record: Recorded) -> None:
         read = partial(claims.read_output, driver.run.id, (record.name, record.occurrence))
@@ -201,10 +191,9 @@ class Executor:
 
 
 def _idempotency_key(driver: RunDriver, call: Call) -> str:
-    """run:step:occurrence; a run that continued as new is told apart from its earlier lives."""
-    run, (name, occurrence) = driver.run, call.key
-    life = f"{run.id}.{run.generation}" if run.generation else run.id
-    return f"{life}:{name}:{occurrence}"
+    """run:step:occurrence, of the run that asked for the step."""
+    name, occurrence = call.key
+    return call.idempotency_key or f"{driver.runtime.life}:{name}:{occurrence}"
 
 
 @lru_cache(maxsize=1)

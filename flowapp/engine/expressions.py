@@ -19,7 +19,9 @@ from pydantic_core import to_jsonable_python
 
 from .errors import BadDefinition
 
-VARIABLES = ("event", "input")
+type Variables = tuple[tuple[str, str], ...]  # (name, type): "dyn", "string"
+
+VARIABLES: Variables = (("event", "dyn"), ("input", "dyn"))
 MAX_KEYS = 64  # indexed values an event
 MAX_DEPTH = 6
 MAX_TEXT = 200  # characters of an indexed value
@@ -39,13 +41,22 @@ class Expression:
 
     source: str
     _compiled: Any
+    _variables: Variables = VARIABLES
 
     def evaluate(self, **variables: Any) -> Any:
         """The value for these variables (plain data). Raises ExpressionFailed."""
         try:
-            return self._compiled.eval(data={name: variables.get(name) for name in VARIABLES}).value()
+            found = self._compiled.eval(data={name: variables.get(name) for name, _ in self._variables})
         except Exception as error:
             raise ExpressionFailed(f"{self.source!r}: {error}") from None
+        if found.type() == cel.Type.ERROR:  # the library answers with it, as if it were a text
+            raise ExpressionFailed(f"{self.source!r}: {found.value()}")
+        return found.value()
+
+    @property
+    def may_be_bool(self) -> bool:
+        """Whether it can answer yes or no, as far as that is known before it is evaluated."""
+        return str(self._compiled.return_type()) in ("BOOL", "DYN")
 
     def holds(self, **variables: Any) -> bool:
         """Whether it is true for these variables; data that lacks what it asks for does not match."""
@@ -56,17 +67,17 @@ class Expression:
 
 
 @lru_cache(maxsize=2048)
-def compile(source: str) -> Expression:
-    """The expression over `event` and `input`. Raises BadDefinition with the place of the mistake."""
+def compile(source: str, variables: Variables = VARIABLES) -> Expression:
+    """The expression over these variables. Raises BadDefinition with the place of the mistake."""
     try:
-        return Expression(source, _environment().compile(source))
+        return Expression(source, _environment(variables).compile(source), variables)
     except Exception as error:
         raise BadDefinition(f"the expression {source!r} does not compile: {error}") from None
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Any:
-    return cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN))
+@lru_cache(maxsize=16)
+def _environment(variables: Variables) -> Any:
+    return cel.NewEnv(variables={name: getattr(cel.Type, type.upper()) for name, type in variables})
 
 
 def plain(value: Any) -> Any:

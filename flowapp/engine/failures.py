@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 from typing import Any
@@ -13,6 +14,8 @@ from .errors import StepFailed
 
 MESSAGE_LIMIT = 10_000  # characters
 FRAMES = 12
+_ENGINE = re.compile(r"[/\\]flowapp[/\\]engine[/\\]|[/\\]asyncio[/\\]|^<frozen")
+_LIBRARY = re.compile(r"[/\\](site|dist)-packages[/\\]|[/\\]lib[/\\]python3[.\d]*[/\\]")
 
 
 def describe(error: BaseException, step: str | None = None) -> dict[str, Any]:
@@ -86,10 +89,11 @@ def _plain(value: Any) -> Any:
 
 
 def _frames(error: BaseException) -> list[str]:
-    """The frames of the user's code, outermost first; the engine's own are of no use to its reader."""
-    frames = traceback.extract_tb(error.__traceback__)
-    users = [
-        frame for frame in frames if "/flowapp/engine/" not in frame.filename and "/asyncio/" not in frame.filename
-    ]
+    """The frames of the user's code, outermost first: not the engine's, nor those inside the libraries it calls.
+
+    Where nothing but libraries is left, as for workflows that are installed as one, those are shown.
+    """
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _ENGINE.search(frame.filename)]
+    users = [frame for frame in frames if not _LIBRARY.search(frame.filename)] or frames
     lines = (f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line or ''}" for frame in users[-FRAMES:])
     return [_storable(line) for line in lines]

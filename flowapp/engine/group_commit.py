@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError, connection
 
-from . import store
+from . import store, telemetry
 from .records import Outcome, Write
 
 logger = logging.getLogger("flowapp.engine")
@@ -61,7 +61,10 @@ class GroupCommit:
     def _run(self) -> None:
         try:
             while batch := self._take():
+                began = time.monotonic()
                 outcomes = self._commit([write for write, _ in batch])
+                if telemetry.observers:
+                    telemetry.committed(len(batch), time.monotonic() - began)
                 with contextlib.suppress(RuntimeError):  # the loop closed: the process is ending
                     self._loop.call_soon_threadsafe(self._resolve, batch, outcomes)
         finally:

@@ -10,7 +10,7 @@ from uuid import UUID
 from flowapp.tenancy.actors import SYSTEM, Actor
 
 if TYPE_CHECKING:
-    from .queries import RunDetail, StepRow, WaitRow
+    from .queries import EventRow, RunDetail, StepRow, WaitRow
 
 
 class RunVerbs(Protocol):
@@ -75,6 +75,13 @@ class Run:
     def steps(self) -> list[StepRow]:
         """The first 100 steps."""
         return self.detail.steps
+
+    @property
+    def events(self) -> list[EventRow]:
+        """The first 100 events that it took or sent."""
+        from .queries import run_events
+
+        return run_events(self.id)
 
     @property
     def waiting_on(self) -> list[WaitRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -49,19 +50,19 @@ async def execute(
     commits.crashed = executor.abandon_all
     claim = sync_to_async(claims.claim, thread_sensitive=True)
     while claimed := await claim(WORKER, queues, CLAIM_AT_MOST):
-        idle = asyncio.Event()
-
-        def finished(idle: asyncio.Event = idle) -> None:
-            if not executor.drivers:
-                idle.set()
-
-        for one in claimed:
-            executor.accept(one, finished)
-        await idle.wait()
+        over = [loop.create_future() for _ in claimed]
+        for one, ended in zip(claimed, over, strict=True):
+            executor.accept(one, partial(_end, ended))
+        await asyncio.gather(*over)
         await commits.drained()
         if commits.dead:
             await sync_to_async(recover_runs_of, thread_sensitive=True)([WORKER])
             commits.dead = False
+
+
+def _end(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 class _RehearsingExecutor(Executor):

@@ -7,12 +7,28 @@ exists, and a trigger per checkpoint would cost more than the checkpoint.
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KT
 
 from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import ScopedModel
 
+from .limit_models import Collected, Limit
+from .operation_models import ArchivedRun, BulkJob, BulkResult, LogLine, Retention, SearchTerm
 from .states import RunStatus
+
+__all__ = [  # of the other files; Django looks for tables in this module only
+    "ArchivedRun",
+    "BulkJob",
+    "BulkResult",
+    "Collected",
+    "Limit",
+    "LogLine",
+    "Retention",
+    "SearchTerm",
+]
+
+READY = Q(status="queued", held=False)  # in line to be claimed
 
 
 class OfRun(ScopedModel):
@@ -41,6 +57,9 @@ class Run(ScopedModel):
 
     rank = models.IntegerField(default=0, help_text="Claim order, smallest first: expired runs, then by priority.")
     vtime = models.BigIntegerField(default=0, help_text="Virtual time within the workspace, stamped when queued.")
+    limit_id = models.UUIDField(null=True, help_text="The limit of flow control that it stands under.")
+    held = models.BooleanField(default=False, help_text="Queued, and not in line: flow control keeps it back.")
+    priority = models.SmallIntegerField(default=0)
     fence = models.BigIntegerField(default=0)
     worker_id = models.UUIDField(null=True)
     claims = models.IntegerField(default=0, help_text="Claims since the last progress; counts towards poison.")
@@ -50,6 +69,10 @@ class Run(ScopedModel):
     input = models.BinaryField()
     output = models.BinaryField(null=True)
     error = models.JSONField(null=True)
+    # Kept by the database, so that no writer of `error` has to; its NULL is "no error".
+    error_type = models.GeneratedField(
+        expression=KT("error__type"), output_field=models.TextField(null=True), db_persist=True
+    )
     requester = models.JSONField(null=True)
     search = models.JSONField(default=dict)
     origin = models.JSONField(null=True, help_text="Of a fork: what it needs to draw as its original did (chance.py).")
@@ -74,15 +97,38 @@ class Run(ScopedModel):
             models.CheckConstraint(condition=Q(status__in=[s.value for s in RunStatus]), name="run_status_known"),
         )
         indexes = (
-            models.Index(F("queue"), F("rank"), F("vtime"), F("id"), condition=Q(status="queued"), name="run_ready"),
-            models.Index(F("workspace"), F("vtime"), condition=Q(status="queued"), name="run_lane"),
-            models.Index(F("vtime"), condition=Q(status="queued"), name="run_virtual_time"),
+            models.Index(F("queue"), F("rank"), F("vtime"), F("id"), condition=READY, name="run_ready"),
+            models.Index(F("workspace"), F("vtime"), condition=READY, name="run_lane"),
+            models.Index(F("vtime"), condition=READY, name="run_virtual_time"),
             models.Index(F("worker_id"), condition=Q(status="running"), name="run_held"),
+            models.Index(
+                F("limit_id"),
+                F("priority").desc(),
+                F("id"),
+                condition=Q(status="queued", held=True),
+                name="run_held_back",
+            ),
+            models.Index(
+                F("limit_id"),
+                F("held"),
+                F("status"),
+                condition=Q(limit_id__isnull=False, ended_at__isnull=True),
+                name="run_limited",
+            ),
             models.Index(F("parent_id"), condition=Q(parent_id__isnull=False), name="run_parent"),
             models.Index(F("workspace"), F("id").desc(), name="run_newest"),
             models.Index(F("workspace"), F("status"), F("id").desc(), name="run_by_status"),
             models.Index(F("workspace"), F("workflow"), F("id").desc(), name="run_by_workflow"),
             models.Index(F("workspace"), F("updated_at"), name="run_changed"),
+            models.Index(F("workspace"), F("workflow"), F("status"), F("id").desc(), name="run_by_both"),
+            models.Index(
+                F("workspace"),
+                F("error_type"),
+                F("id").desc(),
+                condition=Q(error_type__isnull=False),
+                name="run_by_error",
+            ),
+            models.Index(F("workspace"), F("ended_at"), condition=Q(ended_at__isnull=False), name="run_over"),
         )
 
 
@@ -143,6 +189,8 @@ class Wait(OfRun):
                 name="wait_subject",
             ),
             models.Index(F("since"), condition=Q(looked=False), name="wait_to_look"),
+            models.Index(F("run_id"), condition=Q(arrival__isnull=True), name="wait_open"),
+            models.Index(F("run_id"), F("arrival"), condition=Q(arrival__isnull=False), name="wait_arrived"),
         )
 
 
@@ -178,6 +226,7 @@ class Event(ScopedModel):
     sender = models.JSONField()
     created_at = models.DateTimeField()
     looked = models.BooleanField(default=False)
+    found = models.JSONField(null=True, help_text="What it matched and what not, once it was looked at.")
 
     class Meta(ScopedModel.Meta):
         constraints = (

@@ -80,15 +80,16 @@ _END = """
 
 # A run queued now stands one behind its workspace's last, never ahead of the line itself (claims.virtual_time).
 _PLACE = """1 + GREATEST(0,
-    (SELECT vtime FROM engine_run WHERE status = 'queued' AND workspace_id = %s ORDER BY vtime DESC LIMIT 1),
-    (SELECT vtime FROM engine_run WHERE status = 'queued' ORDER BY vtime LIMIT 1))"""
+    (SELECT vtime FROM engine_run
+        WHERE status = 'queued' AND NOT held AND workspace_id = %s ORDER BY vtime DESC LIMIT 1),
+    (SELECT vtime FROM engine_run WHERE status = 'queued' AND NOT held ORDER BY vtime LIMIT 1))"""
 
 # The next ready runs in fair order: expired first, then priority, then the workspaces' virtual time.
 _CLAIM = """
     UPDATE engine_run SET status = 'running', worker_id = %s, fence = fence + 1, claims = claims + 1, wake = false,
         started_at = COALESCE(started_at, %s), updated_at = %s
     WHERE id IN (
-        SELECT id FROM engine_run WHERE status = 'queued' AND queue = ANY(%s) AND claims BETWEEN %s AND %s
+        SELECT id FROM engine_run WHERE status = 'queued' AND NOT held AND queue = ANY(%s) AND claims BETWEEN %s AND %s
         ORDER BY rank, vtime, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
     ) RETURNING id, rank, vtime"""
 _CLAIM_OF_ALL_QUEUES = _CLAIM.replace("queue = ANY(%s)", "cardinality(%s::text[]) = 0")
@@ -207,7 +208,7 @@ def _start_statement(run: type[Model], entry: type[Model]) -> str:
 
 @cache
 def _fields(model: type[Model]) -> list[Field[Any, Any]]:
-    return [field for field in model._meta.concrete_fields if field.attname != "vtime"]
+    return [field for field in model._meta.concrete_fields if field.attname != "vtime" and not field.generated]
 
 
 def _names(model: type[Model]) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import Error, connection, connections
 
-from . import claims, signals, sweep
+from . import claims, signals, sweep, telemetry
 from .executor import Executor
 from .group_commit import GroupCommit
 from .lease import Lease
@@ -87,7 +87,10 @@ class EngineProcess:
     def _claim(self, limit: int) -> list[Claimed]:
         try:
             suspects, self._suspects = self._suspects, False
-            return claims.claim(self._lease.worker_id, self.queues, limit, suspects=suspects)
+            claimed = claims.claim(self._lease.worker_id, self.queues, limit, suspects=suspects)
+            if telemetry.observers and claimed:
+                telemetry.claimed(len(claimed))
+            return claimed
         except Error as error:
             logger.warning("no run could be claimed: %s", error)
             connection.close()
@@ -110,11 +113,12 @@ class EngineProcess:
             self._loop.call_soon_threadsafe(self._executor.nudge, run_id)
 
     def _sweep(self) -> None:
-        try:
+        with contextlib.ExitStack() as beside:
+            beside.callback(connection.close)
+            for companion in sweep.companions:
+                beside.enter_context(companion())
             while not self.stopping.wait(sweep.INTERVAL):
                 self._sweep_once()
-        finally:
-            connection.close()
 
     def _sweep_once(self) -> None:
         try:

@@ -11,12 +11,15 @@ from uuid import UUID
 
 from django.db.models import Count, QuerySet
 
-from . import codec, failures
+from . import codec, failures, held, progress, search
 from .errors import RunNotFound
-from .models import Attempt, Checkpoint, Run, Wait, Worker
+from .models import READY, Attempt, Checkpoint, Run, Wait, Worker
+from .search import EVERY, Filter
 from .states import TERMINAL, RunStatus, StepStatus
 
 STEPS_SHOWN = 100
+WAITS_SHOWN = 500
+HIDDEN_KINDS = ("patch", "stream")  # recorded as steps are, but no steps to people
 SHOWN_BYTES = 64 * 1024  # a larger payload is not put into lists
 
 
@@ -70,6 +73,16 @@ class WaitRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event that a run took in answer to a wait, or sent."""
+
+    name: str
+    sent: bool
+    data: Any
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """A run in a list."""
 
@@ -107,12 +120,12 @@ class RunDetail:
     parent_id: UUID | None
 
 
-def run_detail(run_id: UUID) -> RunDetail:
-    """One run in full. Raises RunNotFound, for another workspace's run too."""
+def run_detail(run_id: UUID, *, steps: bool = True) -> RunDetail:
+    """One run in full, its steps only if wanted. Raises RunNotFound, for another workspace's run too."""
     run = Run.objects.filter(pk=run_id).first()
     if run is None:
         raise RunNotFound(f"there is no run {run_id} in this workspace")
-    waits = list(Wait.objects.filter(run_id=run_id, arrival__isnull=True).order_by("since"))
+    waits = _open_waits(run_id)
     return RunDetail(
         id=run.id,
         workspace_id=run.workspace_id,
@@ -123,8 +136,8 @@ def run_detail(run_id: UUID) -> RunDetail:
         output=codec.plain(run.output),
         error=failures.public(run.error),
         frames=(run.error or {}).get("frames", []),
-        steps=_first_steps(run, waits),
-        waiting_on=[_wait_row(wait) for wait in waits],
+        steps=_first_steps(run, waits) if steps else [],
+        waiting_on=_held_back(run) or [_wait_row(wait) for wait in waits],
         cost_usd=Decimal(0),
         created_at=run.created_at,
         started_at=run.started_at,
@@ -134,50 +147,74 @@ def run_detail(run_id: UUID) -> RunDetail:
     )
 
 
-def run_page(
-    *, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = 50
-) -> Page[RunRow]:
+def run_page(where: Filter = EVERY, *, cursor: str | None = None, limit: int = 50) -> Page[RunRow]:
     """Runs, newest first. Raises ValueError for a cursor that is not one of ours."""
-    runs = Run.objects.order_by("-id").only(
+    runs = search.newest(where, before=UUID(cursor) if cursor else None).only(
         "id", "workflow", "version", "status", "created_at", "started_at", "ended_at", "requester", "error"
     )
-    if status:
-        runs = runs.filter(status=status)
-    if workflow:
-        runs = runs.filter(workflow=workflow)
-    if cursor:
-        runs = runs.filter(id__lt=UUID(cursor))
     found = list(runs[: limit + 1])
-    rows = [
-        RunRow(
-            run.id,
-            run.workflow,
-            run.version,
-            run.status,
-            run.created_at,
-            run.started_at,
-            run.ended_at,
-            run.requester,
-            failures.public(run.error),
-        )
-        for run in found[:limit]
-    ]
+    rows = [run_row(run) for run in found[:limit]]
     return Page(rows, str(rows[-1].id) if len(found) > limit else None)
 
 
-def step_page(run_id: UUID, *, cursor: str | None = None, limit: int = STEPS_SHOWN) -> Page[StepRow]:
-    """The recorded steps of a run in the order of their outcomes; the last page ends with what is open."""
+def run_row(run: Run) -> RunRow:
+    """A run as lists show it."""
+    return RunRow(
+        run.id,
+        run.workflow,
+        run.version,
+        run.status,
+        run.created_at,
+        run.started_at,
+        run.ended_at,
+        run.requester,
+        failures.public(run.error),
+    )
+
+
+def count(where: Filter, *, upto: int) -> int:
+    """How many runs a filter holds, counted to `upto` and no further."""
+    return search.runs(where).order_by().values("id")[:upto].count()
+
+
+def run_state(run_id: UUID) -> RunRow:
+    """A run without its payloads and steps. Raises RunNotFound, for another workspace's run too."""
+    run = Run.objects.filter(pk=run_id).defer("input", "output", "search").first()
+    if run is None:
+        raise RunNotFound(f"there is no run {run_id} in this workspace")
+    return run_row(run)
+
+
+def step_page(
+    run_id: UUID, *, cursor: str | None = None, limit: int = STEPS_SHOWN, shown: bool = False
+) -> Page[StepRow]:
+    """The recorded steps of a run in the order of their outcomes; the last page ends with what is open.
+
+    With `shown` without what a waterfall leaves out: a stream's chunks, and markers of code changes.
+    """
     run = Run.objects.filter(pk=run_id).only("id", "status").first()
     if run is None:
         raise RunNotFound(f"there is no run {run_id} in this workspace")
     after = int(cursor) if cursor else 0
-    found = list(_recorded(run_id).filter(seq__gt=after)[: limit + 1])
+    recorded = _shown_steps(run_id) if shown else _recorded(run_id)
+    found = list(recorded.filter(seq__gt=after)[: limit + 1])
     rows = found[:limit]
     tries = _tries(run_id, rows)
     steps = [_recorded_row(row, tries) for row in rows]
     if len(found) > limit:
         return Page(steps, str(rows[-1].seq))
-    return Page(steps + _open_rows(run, Wait.objects.filter(run_id=run_id, arrival__isnull=True), tries), None)
+    return Page(steps + _open_rows(run, _open_waits(run_id), tries), None)
+
+
+def shown_steps(run_id: UUID) -> int:
+    """How many recorded steps a run's waterfall has, over all its pages."""
+    return _shown_steps(run_id).order_by().count()
+
+
+def last_step_page(run_id: UUID, limit: int = STEPS_SHOWN) -> str | None:
+    """The cursor of the page with the last of a run's recorded steps; None when there is but one page."""
+    before = _shown_steps(run_id).order_by("-seq").values_list("seq", flat=True)[limit : limit + 1]
+    return next((str(seq) for seq in before), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +241,21 @@ def stream(run_id: UUID, name: str, *, after: int = 0, limit: int = STEPS_SHOWN)
     return StreamPage(chunks, after + len(chunks), run.status in TERMINAL and not more)
 
 
+def run_events(run_id: UUID) -> list[EventRow]:
+    """The first 100 events that a run took or sent, in its order."""
+    rows = _recorded(run_id).filter(kind="event", status=StepStatus.COMPLETED)[:STEPS_SHOWN]
+    return [event for row in rows if (event := _event(row)) is not None]
+
+
+def _event(row: Checkpoint) -> EventRow | None:
+    verb, _, name = row.name.partition(":")
+    if verb == "send":
+        called = _shown(row.input)  # the arguments of the step that publishes: name, data
+        return EventRow(name, True, called and called[0][1], row.ended_at)
+    taken = _shown(row.output)  # None: the wait ended without one
+    return taken and EventRow(taken["name"], False, taken["data"], row.ended_at)
+
+
 def statuses(run_ids: Iterable[UUID]) -> dict[UUID, str]:
     """The statuses of several runs at once."""
     return dict(Run.objects.filter(id__in=list(run_ids)).values_list("id", "status"))
@@ -228,6 +280,16 @@ def running_count() -> dict[str, int]:
 
 def _recorded(run_id: UUID) -> QuerySet[Checkpoint]:
     return Checkpoint.objects.filter(run_id=run_id).order_by("seq")
+
+
+def _shown_steps(run_id: UUID) -> QuerySet[Checkpoint]:
+    return _recorded(run_id).exclude(kind__in=HIDDEN_KINDS)
+
+
+def _open_waits(run_id: UUID) -> list[Wait]:
+    """What a run waits for, oldest first; the batches of a map count as one."""
+    rows = Wait.objects.filter(run_id=run_id, arrival__isnull=True).order_by("since", "name", "occurrence")
+    return progress.folded(run_id, rows[:WAITS_SHOWN])
 
 
 def _first_steps(run: Run, waits: Sequence[Wait]) -> list[StepRow]:
@@ -288,6 +350,12 @@ def _open_row(wait: Wait, tries: list[AttemptRow]) -> StepRow:
     return StepRow(wait.name, wait.occurrence, kind, status, max(1, len(tries)), started, None, tries=tries)
 
 
+def _held_back(run: Run) -> list[WaitRow]:
+    """What flow control lets a queued run wait for."""
+    rule = held.reason(run)
+    return [WaitRow("limit", rule[0], 1, run.updated_at, rule[1], {})] if rule else []
+
+
 def _wait_row(wait: Wait) -> WaitRow:
     return WaitRow(wait.kind, wait.name, wait.occurrence, wait.since, wait.due_at, wait.detail)
 
@@ -298,5 +366,5 @@ def _shown(stored: codec.Stored | None) -> Any:
 
 def ready_queues(queues: Sequence[str]) -> dict[str, int]:
     """How many runs lie ready in each of these queues, over all workspaces."""
-    ready = Run.unscoped.filter(status=RunStatus.QUEUED, queue__in=queues)
+    ready = Run.unscoped.filter(READY, queue__in=queues)
     return dict(ready.values("queue").annotate(count=Count("id")).values_list("queue", "count"))

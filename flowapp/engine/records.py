@@ -85,6 +85,7 @@ class Write:
     workspace_id: UUID
     fence: int
     parent_id: UUID | None = None
+    limit_id: UUID | None = None
     checkpoints: Sequence[CheckpointRow] = ()
     attempts: Sequence[AttemptRow] = ()
     drop: Sequence[Key] = ()

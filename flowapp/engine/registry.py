@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, overload
 
-from . import expressions
+from . import expressions, literals, paths
 from .codec import adapter
 from .durations import Duration, seconds
 from .errors import AlreadyRegistered, BadDefinition, NotInWorkflow, UnknownWorkflow
+from .limits import Batch, FlowControl, combined
 from .retry import ONCE, Retry
-from .triggers import Cron, Event
+from .triggers import Cron, Event, Webhook
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -169,7 +170,8 @@ class WorkflowDefinition[I, O]:
     takes_input: bool
     doc: str = ""
     search: Mapping[str, str] = field(default_factory=dict)
-    triggers: tuple[Event | Cron, ...] = ()
+    triggers: tuple[Event | Webhook | Cron, ...] = ()
+    control: FlowControl | None = None
 
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of the input."""
@@ -220,12 +222,15 @@ def workflow(
     name: str | None = None,
     version: int = 1,
     search: Mapping[str, str] | None = None,
-    triggers: Sequence[Event | Cron] = (),
+    triggers: Sequence[Event | Webhook | Cron] = (),
+    control: FlowControl | None = None,
+    batch: Batch | None = None,
 ) -> _WorkflowDecorator:
     """Register an async function as a workflow. Raises BadDefinition or AlreadyRegistered at import."""
 
     def decorate(fn: Callable[..., Awaitable[Any]]) -> WorkflowDefinition[Any, Any]:
-        definition = _define(fn, name or fn.__name__.replace("_", "-"), version, search or {}, tuple(triggers))
+        title = name or fn.__name__.replace("_", "-")
+        definition = _define(fn, title, version, search or {}, tuple(triggers), control, batch)
         known = _workflows.get((definition.name, version))
         if known is not None and _place(known.fn) != _place(fn):
             raise AlreadyRegistered(
@@ -269,7 +274,9 @@ def _define(
     name: str,
     version: int,
     search: Mapping[str, str],
-    triggers: tuple[Event | Cron, ...],
+    triggers: tuple[Event | Webhook | Cron, ...],
+    control: FlowControl | None,
+    batch: Batch | None,
 ) -> WorkflowDefinition[Any, Any]:
     if not inspect.iscoroutinefunction(fn):
         raise BadDefinition(f"workflow {name!r} must be an async function")
@@ -279,17 +286,29 @@ def _define(
     if not 1 <= len(parameters) <= 2:
         raise BadDefinition(f"workflow {name!r} takes ctx and at most one input, not {len(parameters)} parameters")
     types = hints(fn)
-    _check_search(name, search)
+    input_type = types.get(parameters[1].name, Any) if len(parameters) == 2 else None
+    _check_search(name, search, input_type)
+    try:
+        control = combined(control, batch)
+        if control is not None:
+            control.check(input_type, takes_input=len(parameters) == 2)
+        for trigger in triggers:
+            if isinstance(trigger, Event | Webhook) and trigger.when is not None:
+                paths.check(trigger.when, {"event.data": input_type})
+        literals.check(fn, parameters[0].name, input_type)
+    except BadDefinition as error:
+        raise BadDefinition(f"workflow {name!r}: {error}") from None
     return WorkflowDefinition(
         fn=fn,
         name=name,
         version=version,
-        input_type=types.get(parameters[1].name, Any) if len(parameters) == 2 else None,
+        input_type=input_type,
         output_type=types.get("return", Any),
         takes_input=len(parameters) == 2,
         doc=inspect.getdoc(fn) or "",
         search=search,
         triggers=triggers,
+        control=control,
     )
 
 
@@ -299,10 +318,11 @@ def _place(fn: Callable[..., Any]) -> str:
     return f"{fn.__module__}.{fn.__qualname__}{line}"
 
 
-def _check_search(name: str, search: Mapping[str, str]) -> None:
+def _check_search(name: str, search: Mapping[str, str], input_type: Any) -> None:
     for field_name, expression in search.items():
         try:
             expressions.compile(expression)
+            paths.check(expression, {"input": input_type})
         except BadDefinition as error:
             raise BadDefinition(f"workflow {name!r}: search {field_name!r}: {error}") from None
 

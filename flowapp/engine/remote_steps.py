@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Model
+
 from . import children, codec, failures
+from .calls import WaitTicket
 from .durations import seconds
 from .errors import BadDefinition
 from .registry import StepDefinition, define_step, find, hints, workflow
@@ -47,6 +49,7 @@ class Job:
     timeout: float | None = None
     atomic: bool = False
     at_most_once: bool = False
+    key: str = ""  # the idempotency key, of the run that asks for it
 
 
 def job(step: StepDefinition[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Job:
@@ -66,9 +69,19 @@ def job(step: StepDefinition[..., Any], name: str, args: tuple[Any, ...], kwargs
     return Job(module, qualname, name, list(args), dict(kwargs), retry, step.timeout, step.atomic, step.at_most_once)
 
 
-def child_of(work: Job, queue: str) -> Callable[[Any], Any]:
+def child_of(work: Job, queue: str, life: str) -> Callable[[WaitTicket], Sequence[Model]]:
     """What opens the wait for a job: the row of its child run."""
-    return partial(children.open_child, definition=find(WORKFLOW), input=work, queue=queue)
+
+    def prepare(ticket: WaitTicket) -> Sequence[Model]:
+        return children.open_child(ticket, find(WORKFLOW), replace(work, key=key_of(ticket, life)), queue)
+
+    return prepare
+
+
+def key_of(ticket: WaitTicket, life: str) -> str:
+    """The idempotency key of a step for another worker: the one it would have at home, kept when it is sent again."""
+    name, _, count = ticket.key.rpartition("#")
+    return f"{life}:{name}:{count}"
 
 
 def outcome_of(outcome: bytes | None, result_type: Any) -> Any:
@@ -83,12 +96,13 @@ def outcome_of(outcome: bytes | None, result_type: Any) -> Any:
 @workflow(name=WORKFLOW)
 async def remote_step(ctx: EngineVerbs, work: Job) -> Any:
     """Run one step for another run."""
-    step = _step(work)
-    args, kwargs = _typed(step.fn, work)
-    return await ctx._runtime.call_step(step, work.name, args, kwargs)
+    step = step_of(work)
+    args, kwargs = typing_of(step.fn)(work.args, work.kwargs)
+    return await ctx._runtime.call_step(step, work.name, args, kwargs, key=work.key)
 
 
-def _step(work: Job) -> StepDefinition[..., Any]:
+def step_of(work: Job) -> StepDefinition[..., Any]:
+    """The step of a job, as this process knows its function."""
     found = _named(work.module, work.qualname)
     if isinstance(found, StepDefinition):
         found = found.fn
@@ -114,10 +128,17 @@ def _named(module: str, qualname: str) -> Any:
     return found
 
 
-def _typed(fn: Callable[..., Any], work: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments as the function's annotations want them."""
-    types = hints(fn)
-    bound = inspect.signature(fn).bind(*work.args, **work.kwargs)
-    for name, value in bound.arguments.items():
-        bound.arguments[name] = codec.decode(codec.encode(value), types.get(name, Any))
-    return bound.args, bound.kwargs
+type Typing = Callable[[list[Any], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+def typing_of(fn: Callable[..., Any]) -> Typing:
+    """What makes plain arguments what the function's annotations want."""
+    types, signature = hints(fn), inspect.signature(fn)
+
+    def typed(args: list[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        bound = signature.bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = codec.decode(codec.encode(value), types.get(name, Any))
+        return bound.args, bound.kwargs
+
+    return typed

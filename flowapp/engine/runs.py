@@ -5,22 +5,39 @@ Each joins the caller's transaction or makes its own, takes the workspace in sco
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 from pydantic import ValidationError
 
 from flowapp import audit
 from flowapp.tenancy.actors import SYSTEM, Actor
-from flowapp.tenancy.ids import uuid7
+from flowapp.tenancy.ids import uuid7_at
 from flowapp.tenancy.scope import current
 
-from . import arrivals, chance, claims, clock, codec, expressions, registry, signals
+from . import (
+    admission,
+    arrivals,
+    chance,
+    claims,
+    clock,
+    codec,
+    expressions,
+    facts,
+    parents,
+    registry,
+    search,
+    signals,
+    starts,
+    telemetry,
+)
 from .errors import IdempotencyConflict, IllegalState, InvalidInput, RunNotFound
 from .handle import Run as RunHandle
-from .models import Checkpoint, Run, Signal
+from .models import Checkpoint, Run, SearchTerm, Signal, Wait
 from .registry import WorkflowDefinition
 from .states import TERMINAL, RunStatus, StepStatus, allows
 
@@ -35,43 +52,83 @@ def start(
 ) -> RunHandle:
     """Start a run of a workflow by name. `input` is plain JSON data or the input's own type.
 
-    Raises UnknownWorkflow, InvalidInput naming each field, or IdempotencyConflict.
+    Raises UnknownWorkflow, InvalidInput naming each field, IdempotencyConflict, or StartSkipped by flow control.
     """
     definition = registry.find(workflow, version)
     return start_run(definition, input, by=by, idempotency_key=idempotency_key)
 
 
 def start_run(
-    definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor, idempotency_key: str | None = None
+    definition: WorkflowDefinition[Any, Any],
+    input: Any,
+    *,
+    by: Actor,
+    idempotency_key: str | None = None,
+    event: Mapping[str, Any] | None = None,
 ) -> RunHandle:
-    """Start a run of a registered definition; see `start`."""
-    run = _unplaced(definition, input, by=by, idempotency_key=idempotency_key)
+    """Start a run of a registered definition, for this event if there is one; see `start`."""
+    run = unplaced_run(definition, input, by=by, idempotency_key=idempotency_key, event=event)
+    if definition.control is None or not definition.control.decides:
+        return begin(run, by=by)
+    with transaction.atomic():
+        decided = starts.Start(run, definition.control, by=by)
+        if known := decided.known() or (idempotency_key is not None and _known(run)):
+            return known
+        if merged := decided.merged():
+            return merged
+        for earlier in decided.to_cancel():
+            cancel(earlier, by=by, reason="a later start took its place: one run of a key lives")
+        decided.count()
+        return begin(run, by=by)
+
+
+def begin(run: Run, *, by: Actor) -> RunHandle:
+    """Insert a new run, or find the one that its idempotency key made before."""
+    idempotency_key = run.idempotency_key
     if idempotency_key is not None and (known := _known(run)):
         return known
     started = audit.entry(by=by, verb="run.started", target=f"run:{run.id}", after={"workflow": run.workflow})
-    if not claims.insert_run(run, started):
+    if not _inserted(run, started):
         if known := _known(run):  # another start with this key was faster
             return known
         raise IdempotencyConflict(f"the idempotency key {idempotency_key!r} is being used by another start; try again")
-    signals.ring(run.queue)
+    admission.enter(run)
     signals.tell(run.workspace_id, "run", str(run.id))
     return RunHandle(run.id)
 
 
+def _inserted(run: Run, entry: Model) -> bool:
+    """Insert a run, its log entry, and what people find it by; False when another has its idempotency key."""
+    terms = search.terms_of(run)
+    if not terms:
+        return claims.insert_run(run, entry)  # one statement, where the database can
+    with transaction.atomic():
+        inserted = claims.insert_run(run, entry)
+        if inserted:
+            SearchTerm.objects.bulk_create(terms)
+    return inserted
+
+
 def new_run(definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor) -> Run:
     """An unsaved run, queued, of the workspace in scope. Raises InvalidInput."""
-    run = _unplaced(definition, input, by=by)
+    run = unplaced_run(definition, input, by=by)
     run.vtime = claims.place_in_line(run.workspace_id)
     return run
 
 
-def _unplaced(
-    definition: WorkflowDefinition[Any, Any], input: Any, *, by: Actor, idempotency_key: str | None = None
+def unplaced_run(
+    definition: WorkflowDefinition[Any, Any],
+    input: Any,
+    *,
+    by: Actor,
+    idempotency_key: str | None = None,
+    event: Mapping[str, Any] | None = None,
 ) -> Run:
+    """The same, without its place in line. Raises InvalidInput."""
     value, data = validated(definition, input)
     now = clock.now()
-    return Run(
-        id=uuid7(),
+    run = Run(
+        id=uuid7_at(now),
         workspace_id=current(),
         workflow=definition.name,
         version=definition.version,
@@ -84,6 +141,9 @@ def _unplaced(
         created_at=now,
         updated_at=now,
     )
+    if definition.control is not None:
+        admission.line_up(run, definition.control, event=event, input=expressions.plain(value))
+    return run
 
 
 def validated(definition: WorkflowDefinition[Any, Any], input: Any) -> tuple[Any, bytes]:
@@ -145,6 +205,11 @@ def resolve_wait(run_id: UUID, key: str, outcome: Any) -> bool:
     return arrivals.arrive(lock(run_id), (name, int(occurrence)), codec.encode(outcome))
 
 
+def answer_at_once(wait: Wait, outcome: bytes) -> None:
+    """Give a wait its outcome as it opens, in `waits.on_opened`: the run, locked there, goes on without suspending."""
+    arrivals.stamp(wait, outcome)
+
+
 @transaction.atomic
 def signal(run_id: UUID, name: str, data: Any = None, *, by: Actor) -> RunHandle:
     """Send a named message to a run; it is kept in order until the run takes it. Raises IllegalState when ended."""
@@ -176,9 +241,12 @@ def cancel(run_id: UUID, *, by: Actor, reason: str = "") -> RunHandle:
         _set(run, status=RunStatus.CANCELLED, fence=run.fence + 1, worker_id=None, ended_at=now, updated_at=now)
         signals.nudge(run.id)
         signals.tell(run.workspace_id, "run", str(run.id))
+        transaction.on_commit(partial(telemetry.ended, run, RunStatus.CANCELLED), robust=True)
     arrivals.close_all(ending)
-    parent = runs[run_id].parent_id
-    arrivals.tell_parent(runs[run_id], runs.get(parent) if parent else None)
+    for run in ending:
+        facts.run_ended(run)
+    admission.freed(run.limit_id for run in ending)
+    parents.tell([runs[run_id]], runs)
     audit.record(by=by, verb="run.cancelled", target=f"run:{run_id}", reason=reason)
     return RunHandle(run_id)
 
@@ -203,6 +271,7 @@ def pause(run_id: UUID, *, by: Actor) -> RunHandle:
         signals.nudge(run.id)
     else:
         _set(run, status=RunStatus.PAUSED, updated_at=clock.now())
+        admission.soon(run.limit_id)
     return _noted(run, by, "run.paused")
 
 
@@ -236,14 +305,24 @@ def _forget_failure(run: Run) -> None:
     outcomes = Checkpoint.objects.filter(run_id=run.id, name=step)
     cause = outcomes.filter(status=StepStatus.FAILED).order_by("-seq").first()
     if cause is None and run.status == RunStatus.FAILED:
-        # A wait that ran out, or a child that failed: its outcome was recorded, and raised when it was read.
-        cause = outcomes.exclude(kind="step").order_by("-seq").first()
+        cause = _first_raised(outcomes.exclude(kind="step").exclude(status=StepStatus.CANCELLED).order_by("-seq"))
     if cause is not None:
         later = Checkpoint.objects.filter(run_id=run.id, seq__gte=cause.seq)
         later.filter(Q(seq=cause.seq) | ~Q(status=StepStatus.COMPLETED) | Q(started_at__gte=cause.ended_at)).delete()
     if (run.error or {}).get("type") != "PoisonRun":
         # Whoever lets a quarantined run go on was not told which step was cut off: one that may run at most once asks.
         claims.unfinished_attempts([run.id]).delete()
+
+
+def _first_raised(outcomes: QuerySet[Checkpoint]) -> Checkpoint | None:
+    """The outcome of a wait that was raised when it was read: it ran out, or a child failed. Of those that began
+    together the first one, since the body heard of that."""
+    latest = outcomes.first()
+    if latest is None:
+        return None
+    together = outcomes.filter(ended_at__gte=latest.started_at).only("seq", "ended_at", "output")
+    raised = [row for row in together if row.output is None or bytes(row.output[:1]) == codec.FAILURE]
+    return raised[-1] if raised else latest
 
 
 @transaction.atomic
@@ -255,10 +334,7 @@ def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
     `from_step` is a step's name, or "name#2" for its second use. Raises IllegalState when it was not recorded.
     """
     run = _allowed("fork", run_id)
-    name, _, count = from_step.rpartition("#") if "#" in from_step else (from_step, "", "1")
-    at = Checkpoint.objects.filter(run_id=run_id, name=name, occurrence=int(count) if count.isdecimal() else 0).first()
-    if at is None:
-        raise IllegalState(f"run {run_id} has no recorded step {from_step!r} to fork from")
+    at = recorded_step(run_id, from_step)
     original = Run.objects.get(pk=run_id)
     definition = registry.find(run.workflow, run.version)
     fork_ = new_run(definition, codec.plain(original.input), by=by)
@@ -267,11 +343,22 @@ def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
     if kept and original.started_at is not None:
         fork_.origin = chance.origin_of(run_id, original.origin, original.started_at, kept[-1].seq)
     fork_.save(force_insert=True)
+    SearchTerm.objects.bulk_create(search.terms_of(fork_))
     for checkpoint in kept:
         checkpoint.run_id, checkpoint.fence = fork_.id, 0
     Checkpoint.objects.bulk_create(kept)
-    signals.ring(fork_.queue)
+    admission.enter(fork_)
     return _noted(fork_, by, "run.forked")
+
+
+def recorded_step(run_id: UUID, step: str) -> Checkpoint:
+    """The recorded outcome of a step given as "name" or "name#2". Raises IllegalState when there is none."""
+    name, _, count = step.rpartition("#")
+    key = (name, int(count)) if name and count.isdecimal() and len(count) < 10 else (step, 1)
+    found = Checkpoint.objects.filter(run_id=run_id, name=key[0], occurrence=key[1]).first()
+    if found is None:
+        raise IllegalState(f"run {run_id} has no recorded step {step!r} to fork from")
+    return found
 
 
 def _allowed(verb: str, run_id: UUID) -> Run:
@@ -286,8 +373,10 @@ def _refuse(verb: str, run: Run) -> None:
 
 
 def _requeue(run: Run) -> None:
-    _set(run, status=RunStatus.QUEUED, vtime=claims.virtual_time(run.workspace_id), updated_at=clock.now())
-    signals.ring(run.queue)
+    place = claims.virtual_time(run.workspace_id)
+    held = admission.holds_again(run)
+    _set(run, status=RunStatus.QUEUED, held=held, rank=-run.priority, vtime=place, updated_at=clock.now())
+    admission.enter(run)
 
 
 def _noted(run: Run, by: Actor, verb: str) -> RunHandle:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import events
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from django.db.models import Model
 
 from flowapp.tenancy.actors import Actor
 
-from . import chance, clock, codec, failures, remote_steps
+from . import chance, clock, codec, failures, remote_items, remote_steps
 from .calls import Call, CallFuture, Decode, Key, WaitTicket
 from .chance import Chance
 from .durations import Duration, parse
@@ -71,8 +71,12 @@ class Runtime:
         *,
         kind: str = "step",
         decode: Decode | None = None,
+        key: str = "",
     ) -> asyncio.Future[Any]:
-        """Run a function as a step; counted now, started when this turn of the body ends."""
+        """Run a function as a step; counted now, started when this turn of the body ends.
+
+        `key` is the idempotency key, where another run asked for the step.
+        """
         if step.queue is not None and step.queue != self.run.queue:
             return self._call_elsewhere(step, name, args, kwargs)
         data = self._stored(name, [args, kwargs] if kwargs else [args])
@@ -80,6 +84,7 @@ class Runtime:
         typed: Decode = decode or (lambda output: codec.decode(output or b"", result_type))
         call = self._call(name, kind, codec.digest(data), typed)
         call.step, call.args, call.kwargs, call.input = step, args, dict(kwargs), data
+        call.idempotency_key = key
         if not self._recorded(call):
             self.starting[call.key] = call
         return call.future
@@ -93,9 +98,15 @@ class Runtime:
             "child",
             name,
             identity=work,
-            prepare=remote_steps.child_of(work, step.queue or ""),
+            prepare=remote_steps.child_of(work, step.queue or "", self.life),
             decode=partial(remote_steps.outcome_of, result_type=step.result_type),
         )
+
+    def map_elsewhere(
+        self, step: StepDefinition[..., Any], name: str, items: Sequence[Any], limit: int | None, *, collect: bool
+    ) -> Awaitable[list[Any]]:
+        """Have a step run for every item by the workers of its queue."""
+        return remote_items.over_batches(self, step, name, items, limit, collect=collect)
 
     def wait(
         self,
@@ -195,6 +206,15 @@ class Runtime:
     def replaying(self) -> bool:
         """Whether the body is still where it was before: something recorded or waited for lies ahead."""
         return self._replay.unfinished or bool(self._ahead)
+
+    @property
+    def life(self) -> str:
+        """What idempotency keys begin with: a run that continued as new is told apart from its earlier lives."""
+        return chance.life(self.run.id, self.run.generation)
+
+    def uses(self, name: str) -> int:
+        """How often this name was used so far."""
+        return self._counts.get(name, 0)
 
     @property
     def requester(self) -> Actor | None:

@@ -12,13 +12,15 @@ from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import scoped
 
 from . import clock, registry, runs, sweep
-from .errors import InvalidInput
+from .errors import InvalidInput, StartSkipped
 from .models import Schedule
 from .registry import WorkflowDefinition
 from .triggers import Cron
 
 logger = logging.getLogger("flowapp.engine")
 INSTALL_EVERY = timedelta(minutes=1)
+BACKFILL_AT_MOST = 100  # runs
+LATE = timedelta(minutes=1)  # a slot that is older was missed
 
 
 def crons() -> list[tuple[WorkflowDefinition[object, object], Cron]]:
@@ -53,7 +55,7 @@ def install() -> None:
 
 @sweep.chore
 def start_due() -> None:
-    """Start a run for each slot that has come; slots missed while nothing ran are made up by one run."""
+    """Start a run for each slot that has come, and for those missed while nothing ran as their trigger says."""
     _install_now_and_then()
     now = clock.now()
     triggers = {(definition.name, cron.expression, cron.tz): (definition, cron) for definition, cron in crons()}
@@ -79,10 +81,37 @@ def _install_now_and_then() -> None:
 
 @transaction.atomic
 def _start(schedule: Schedule, definition: WorkflowDefinition[object, object], cron: Cron, now: datetime) -> None:
-    slot = schedule.next_at
-    moved = Schedule.objects.filter(pk=schedule.pk, next_at=slot).update(next_at=cron.next(now))
-    if moved:
+    moved = Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=cron.next(now))
+    for slot in _slots(schedule, cron, now) if moved else ():
+        key = f"cron:{schedule.id}:{slot.isoformat()}"
         try:
-            runs.start_run(definition, cron.input, by=SYSTEM, idempotency_key=f"cron:{schedule.id}:{slot.isoformat()}")
+            runs.start_run(definition, cron.input_at(slot), by=SYSTEM, idempotency_key=key)
         except InvalidInput:
             logger.exception("the schedule of workflow %s has an input that does not fit", definition.name)
+        except StartSkipped as skipped:
+            logger.info("the slot %s of workflow %s started nothing: %s", slot.isoformat(), definition.name, skipped)
+
+
+def _slots(schedule: Schedule, cron: Cron, now: datetime) -> list[datetime]:
+    """The slots to start runs for, of those from the next one until now."""
+    first = schedule.next_at
+    if cron.missed == "once":
+        return [first]
+    if cron.missed == "skip":
+        return _between(cron, max(first, now - LATE), now)
+    back = timedelta(hours=1)
+    while len(slots := _between(cron, max(first, now - back), now)) < BACKFILL_AT_MOST and now - back > first:
+        back *= 2
+    latest = slots[-BACKFILL_AT_MOST:]
+    if latest[0] > first:
+        logger.warning("workflow %s missed more slots than are made up for: from %s", schedule.workflow, first)
+    return latest
+
+
+def _between(cron: Cron, start: datetime, end: datetime) -> list[datetime]:
+    slots = []
+    slot = cron.next(start - timedelta(seconds=1))
+    while slot <= end:
+        slots.append(slot)
+        slot = cron.next(slot)
+    return slots

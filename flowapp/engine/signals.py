@@ -1,5 +1,7 @@
 """The engine's only upward voice: what changed, told after the commit. Losing a message loses no fact."""
 
+from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from uuid import UUID
 
@@ -9,6 +11,7 @@ from django.dispatch import Signal
 changed = Signal()  # workspace_id: UUID, topic: "run" | "inbox" | …, key: str
 ready = Signal()  # queue: str; at least one run became claimable
 nudged = Signal()  # run_id: UUID; something arrived for a run that a worker holds
+RINGS = 64  # for what becomes ready at once on one queue
 
 
 def tell(workspace_id: UUID, topic: str, key: str) -> None:
@@ -24,6 +27,13 @@ def announce(workspace_id: UUID, topic: str, key: str) -> None:
 def ring(queue: str) -> None:
     """Tell the dispatcher, once the caller's transaction has committed, that there is work."""
     transaction.on_commit(partial(ready.send_robust, sender=None, queue=queue), robust=True)
+
+
+def ring_for(queues: Iterable[str]) -> None:
+    """The same for many runs, each on its queue: often enough for every slot, as whoever hears it looks for more."""
+    for queue, count in Counter(queues).items():
+        for _ in range(min(count, RINGS)):
+            ring(queue)
 
 
 def nudge(run_id: UUID) -> None:

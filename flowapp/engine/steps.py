@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from . import clock, failures
+from . import clock, failures, telemetry
 from .calls import Call
 from .errors import Fenced, NeedsAttention
 from .models import Attempt
@@ -127,6 +127,8 @@ class Steps:
         call = reservation.entry.call
         self.running -= 1
         call.task, call.reserved = None, False
+        if telemetry.observers:
+            telemetry.outcome(self._driver.run, reservation.write.checkpoints[0], call.notes)
         self._driver.delivered_later(reservation.entry)
 
     def release(self, reservation: Reservation) -> None:

@@ -14,12 +14,13 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, models, transaction
 
-from . import arrivals, clock, codec, postgresql, signals, waits
+from . import admission, arrivals, clock, codec, facts, parents, postgresql, signals, waits
 from .errors import Fenced
 from .models import Attempt, Checkpoint, Run, Wait
 from .records import DONE, CheckpointRow, End, Key, Outcome, Write, Written
 from .states import RunStatus
 
+ROWS = 1000  # an INSERT
 SHOWN_ARGUMENTS = 200  # bytes of a step's arguments in a message
 
 
@@ -31,7 +32,7 @@ def apply(batch: Sequence[Write]) -> list[Outcome]:
             for run_id, workspace_id in {write.run_id: write.workspace_id for write in batch}.items():
                 signals.announce(workspace_id, "run", str(run_id))
             return [DONE if (write.run_id, write.fence) in owned else Fenced() for write in batch]
-        if connection.vendor == "postgresql" and all(write.simple or write.plain_end for write in batch):
+        if connection.vendor == "postgresql" and all(write.simple or _ends_unheard(write) for write in batch):
             return _apply_with_ends(batch)
         with transaction.atomic():
             return _apply(batch)
@@ -44,11 +45,17 @@ def apply(batch: Sequence[Write]) -> list[Outcome]:
         return [DONE if exists(batch[0]) else error]
 
 
+def _ends_unheard(write: Write) -> bool:
+    """Whether it only ends a run, of which nobody has to be told in the transaction."""
+    return write.plain_end and not facts.heard([write.workspace_id])
+
+
 def _apply_with_ends(batch: Sequence[Write]) -> list[Outcome]:
     """Commit bare checkpoints and plain ends in one statement; an end that has more to close goes the long way."""
     owned, ended = postgresql.insert_and_end_if_owned(batch)
     for run_id, workspace_id in {write.run_id: write.workspace_id for write in batch}.items():
         signals.announce(workspace_id, "run", str(run_id))
+    admission.freed(write.limit_id for write in batch if write.end is not None)
     left = [write for write in batch if write.end is not None and (write.run_id, write.fence) in owned - ended]
     outcomes: dict[int, Outcome] = {}
     if left:
@@ -76,6 +83,7 @@ def _apply(batch: Sequence[Write]) -> list[Outcome]:
     outcomes |= _end_all([write for write in mine if write.end is not None], runs)
     for run_id, workspace_id in {write.run_id: write.workspace_id for write in batch}.items():
         signals.tell(workspace_id, "run", str(run_id))
+    admission.freed(write.limit_id for write in mine if write.end is not None or write.suspend)
     return [outcomes.get(id(write)) or Fenced() for write in batch]
 
 
@@ -139,13 +147,14 @@ def _open_waits(write: Write, run: Run) -> None:
         )
         for row in write.open
     ]
-    Wait.unscoped.bulk_create(rows)
+    Wait.unscoped.bulk_create(rows, batch_size=ROWS)
     by_model: dict[type[models.Model], list[models.Model]] = {}
     for opened in write.open:
         for also in opened.also:
             by_model.setdefault(type(also), []).append(also)
     for model, group in by_model.items():
-        model._base_manager.bulk_create(group, ignore_conflicts=True)
+        model._base_manager.bulk_create(group, batch_size=ROWS, ignore_conflicts=True)
+    admission.enter_all([child for child in by_model.get(Run, ()) if isinstance(child, Run)])
     for row in rows:
         waits.opened(run, row)
 
@@ -201,8 +210,9 @@ def _end_all(writes: Sequence[Write], runs: dict[UUID, Run]) -> dict[int, Outcom
     _store_ends(ending, clock.now())
     over = [run for run, end in ending if end.status != RunStatus.NEEDS_ATTENTION]
     arrivals.close_all(over)
-    for run in over:
-        arrivals.tell_parent(run, runs.get(run.parent_id) if run.parent_id else None)
+    for run, _ in ending:
+        facts.run_ended(run)
+    parents.tell(over, runs)
     return {id(write): DONE for write in writes}
 
 

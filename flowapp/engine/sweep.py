@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from flowapp.tenancy.scope import scoped
 
-from . import arrivals, claims, clock, signals, timers
+from . import arrivals, claims, clock, facts, signals, timers
 from .models import Checkpoint, Run, Timer, Wait, Worker
 from .states import RunStatus
 
@@ -27,12 +28,20 @@ GRACE = timedelta(seconds=2)  # what is younger is being looked at by who wrote 
 FORGET_WORKERS_AFTER = timedelta(hours=1)
 
 _chores: list[Callable[[], object]] = []
+companions: list[Callable[[], AbstractContextManager[object]]] = []
 
 
 def chore(function: Callable[[], object]) -> Callable[[], object]:
     """Register what a room has to do in every sweep; it must be cheap when there is nothing to do."""
     _chores.append(function)
     return function
+
+
+def companion[C: Callable[[], AbstractContextManager[object]]](factory: C) -> C:
+    """Register what a room runs beside the sweeper of each worker process: entered before its first round, left at its
+    end. For what takes longer than a chore may."""
+    companions.append(factory)
+    return factory
 
 
 def sweep() -> None:
@@ -76,13 +85,15 @@ def _recover(run: Run) -> None:
     row = Run.unscoped.filter(pk=run.pk)
     if unclean >= POISON_CLAIMS:
         message = f"the run took its worker down {unclean} times in a row without progress; look at its last step"
+        run.status, run.error = RunStatus.NEEDS_ATTENTION, {"type": "PoisonRun", "message": message, "step": None}
         row.update(
-            status=RunStatus.NEEDS_ATTENTION,
+            status=run.status,
             fence=F("fence") + 1,
             worker_id=None,
             updated_at=clock.now(),
-            error={"type": "PoisonRun", "message": message, "step": None},
+            error=run.error,
         )
+        facts.run_ended(run)
     else:
         row.update(
             status=RunStatus.QUEUED,

@@ -41,9 +41,9 @@ def timer(kind: str, key: str, due_at: datetime, data: dict[str, Any], *, worksp
     return Timer(workspace_id=workspace_id, kind=kind, key=key, due_at=due_at, data=data)
 
 
-def set_once(timer: Timer) -> None:
-    """Insert a timer unless one of its kind and key is set already, within the caller's transaction."""
-    Timer.unscoped.bulk_create([timer], ignore_conflicts=True)
+def set_once(*timers: Timer) -> None:
+    """Insert each timer unless one of its kind and key is set already, within the caller's transaction."""
+    Timer.unscoped.bulk_create(timers, ignore_conflicts=True)
 
 
 def schedule(kind: str, key: str, due_at: datetime, data: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from . import expressions
@@ -18,6 +18,7 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 NAMES = {name: number for number, name in enumerate(WEEKDAYS)} | {
     name: number for number, name in enumerate(MONTHS, start=1)
 }
+MISSED = ("once", "skip", "backfill")
 FURTHEST = timedelta(days=366 * 5)  # "0 0 29 2 *" is at most this far away, but for 1900-like years
 
 
@@ -37,16 +38,52 @@ class Event:
         if self.when is not None:
             expressions.compile(self.when)
 
+    def hears(self, name: str) -> bool:
+        """Whether it listens for events of this name."""
+        return fnmatchcase(name, self.name)
+
     def matches(self, name: str, event: Mapping[str, Any]) -> bool:
         """Whether this event starts the workflow."""
-        if not fnmatchcase(name, self.name):
+        if not self.hears(name):
+            return False
+        return self.when is None or expressions.compile(self.when).holds(event=event)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Start a run for every delivery of the inbound webhook with this slug for which `when` (CEL) holds.
+
+    What was delivered is the run's input.
+    """
+
+    slug: str
+    when: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.slug:
+            raise BadDefinition("Webhook(slug): the slug of an inbound webhook is needed")
+        if self.when is not None:
+            expressions.compile(self.when)
+
+    @staticmethod
+    def sender(slug: str) -> str:
+        """The id of the actor that publishes this webhook's events."""
+        return f"webhook:{slug}"
+
+    def matches(self, sender: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+        """Whether this event, of this sender, starts the workflow."""
+        if sender.get("kind") != "system" or sender.get("id") != self.sender(self.slug):
             return False
         return self.when is None or expressions.compile(self.when).holds(event=event)
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """Start a run at every slot of a five-field cron expression in a time zone, with this input.
+    """Start a run at every slot of a five-field cron expression in a time zone, with this input (a value, or a function
+    of the slot).
+
+    `missed` says what becomes of slots that passed while nothing ran: "once" makes up for all of them by one run,
+    "skip" by none, "backfill" starts a run for each, of the latest 100.
 
     Fields: minute, hour, day, month, weekday (0 or 7 is Sunday); `*`, lists, ranges, steps and English names. When day
     and weekday are both given, either is enough. A local time that the clocks skip does not occur; one that they
@@ -56,14 +93,22 @@ class Cron:
     expression: str
     tz: str = "UTC"
     input: Any = None
+    missed: Literal["once", "skip", "backfill"] = "once"
     _sets: tuple[frozenset[int], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_sets", _parse(self.expression))
+        if self.missed not in MISSED:
+            known = ", ".join(f'"{policy}"' for policy in MISSED)
+            raise BadDefinition(f"Cron({self.expression!r}): missed is one of {known}, not {self.missed!r}")
         try:
             ZoneInfo(self.tz)
         except (ZoneInfoNotFoundError, ValueError):
             raise BadDefinition(f"Cron({self.expression!r}): there is no time zone {self.tz!r}") from None
+
+    def input_at(self, slot: datetime) -> Any:
+        """The input of the run of a slot."""
+        return self.input(slot) if callable(self.input) else self.input
 
     def next(self, after: datetime) -> datetime:
         """The first slot after a moment (aware); raises BadDefinition when there is none within five years."""

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 from uuid import UUID
 
 from flowapp.tenancy.actors import SYSTEM
@@ -85,18 +85,8 @@ class EngineVerbs:
 
         Raises what the function raised, after its retries; StepTimeout; NotSerializable naming the value's path.
         """
-        definition = fn if isinstance(fn, StepDefinition) else _plain_step(fn)
-        changes: dict[str, Any] = {}
-        if retry is not None:
-            changes["retry"] = retry
-        if timeout is not None:
-            changes["timeout"] = seconds(timeout)
-        if queue is not None:
-            changes["queue"] = queue
-        if at_most_once is not None:
-            changes["at_most_once"] = at_most_once
-        if changes:
-            definition = replace(definition, **changes)
+        limit = None if timeout is None else seconds(timeout)
+        definition = _configured(fn, retry=retry, timeout=limit, queue=queue, at_most_once=at_most_once)
         return self._runtime.call_step(definition, name, args, {})
 
     def sleep(self, duration: Duration) -> Future[None]:
@@ -167,9 +157,13 @@ class EngineVerbs:
         `limit` bounds how many run at once; `queue` spreads them over the workers of that queue. With
         `on_error="collect"` a failed item's place holds its exception.
         """
-        call: Callable[[T], Future[Any]] = lambda item: self.step(  # noqa: E731
-            name, cast(Any, fn), item, retry=retry, timeout=timeout, queue=queue
-        )
+        if limit is not None and limit < 1:
+            raise ValueError(f"map {name!r}: limit must be at least 1, not {limit}")
+        most = None if timeout is None else seconds(timeout)
+        definition = _configured(fn, retry=retry, timeout=most, queue=queue)
+        if queue is not None or definition.queue not in (None, self._runtime.run.queue):
+            return self._runtime.map_elsewhere(definition, name, list(items), limit, collect=on_error == "collect")
+        call: Callable[[T], Future[Any]] = lambda item: self._runtime.call_step(definition, name, (item,), {})  # noqa: E731
         return fanout.over_items(call, items, limit, on_error)
 
     async def first(self, **branches: Awaitable[Any]) -> fanout.Winner[Any]:
@@ -280,6 +274,13 @@ class _RunLogger(logging.LoggerAdapter[logging.Logger]):
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
         return not self._runtime.replaying and super().isEnabledFor(level)
+
+
+def _configured(fn: Any, **changes: Any) -> StepDefinition[..., Any]:
+    """The definition of a step or plain function, with what a call says of its own (None: nothing)."""
+    definition = fn if isinstance(fn, StepDefinition) else _plain_step(fn)
+    said = {name: value for name, value in changes.items() if value is not None}
+    return replace(definition, **said) if said else definition
 
 
 def _plain_step(fn: Callable[..., Any]) -> StepDefinition[..., Any]:

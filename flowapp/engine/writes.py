@@ -36,6 +36,7 @@ class Writes:
             run.workspace_id,
             run.fence,
             parent_id=run.parent_id,
+            limit_id=run.limit_id,
             checkpoints=checkpoints,
             attempts=attempts,
             drop=(*drop, *waits.to_drop()) if open_ else drop,

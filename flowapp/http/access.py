@@ -7,11 +7,13 @@
 The same decorator stands under Ninja's: `@router.get(…)` above `@access(…)`.
 """
 
+import hmac
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
 from typing import Any, Final, TypeVar, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from ninja.errors import HttpError
 from ninja.security.base import AuthBase
@@ -23,6 +25,7 @@ from flowapp.tenancy.models import Role
 
 from . import rates
 from .credentials import actor_of
+from .middleware import EitherWay
 from .problems import Problem, respond
 from .requests import Request
 
@@ -33,11 +36,13 @@ class Everybody(Enum):
     PUBLIC = "anybody"
     SIGNED_IN = "every member and every API key"
     WORKSPACE_KEY = "the workspace's own API key"
+    OPERATOR = "who runs the installation, with FLOWAPP_METRICS_TOKEN; in `flowapp dev` everybody on this machine"
 
 
 PUBLIC: Final = Everybody.PUBLIC
 SIGNED_IN: Final = Everybody.SIGNED_IN
 WORKSPACE_KEY: Final = Everybody.WORKSPACE_KEY
+OPERATOR: Final = Everybody.OPERATOR
 Allowed = Everybody | Role
 
 # Everybody who may change things: all but viewers.
@@ -73,12 +78,29 @@ def check(request: HttpRequest, allowed: Collection[Allowed]) -> Actor | None:
     asking = cast("Request", request)
     if PUBLIC in allowed:
         return asking.actor
+    if OPERATOR in allowed:
+        return _operator(asking)
     actor = actor_of(request)
     if SIGNED_IN in allowed or (asking.member.role in allowed if asking.member else WORKSPACE_KEY in allowed):
         return actor
     needed = ", ".join(sorted(role.value for role in allowed if isinstance(role, Role)))
     yours = f"your role is {asking.member.role}" if asking.member else "the workspace's key has no role"
     raise Problem("not-eligible", f"This needs one of the roles {needed}; {yours}.")
+
+
+def _operator(request: Request) -> Actor | None:
+    """Nobody of any workspace: what such a view tells is over all of them."""
+    token: str = settings.FLOWAPP_METRICS_TOKEN
+    given = request.headers.get("Authorization", "")
+    if token and hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        return None
+    if not token and settings.FLOWAPP_MODE == "dev":  # which listens on this machine's own address only
+        return None
+    raise Problem(
+        "unauthenticated",
+        "Send Authorization: Bearer and FLOWAPP_METRICS_TOKEN.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
 
 
 class Declared(AuthBase):
@@ -107,16 +129,8 @@ def _guard_operation(operation: Any) -> None:
     operation.auth_callbacks = guards or []
 
 
-class AccessMiddleware:
+class AccessMiddleware(EitherWay):
     """Counts every request, judges it by its view's declaration, and audits refusals."""
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:

@@ -14,7 +14,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
+from flowapp.engine import bulk, retention
 from flowapp.engine import errors as engine
+from flowapp.engine.search import BadFilter
+from flowapp.tenancy import errors as tenancy
 from flowapp.tenancy.errors import TenancyError
 
 from .problems import Problem, answers, as_json, from_exception, invalid
@@ -35,10 +38,19 @@ def register() -> None:
     answers(engine.UnknownWorkflow, lambda error: Problem("not-found", str(error)))
     answers(engine.RunNotFound, lambda error: Problem("not-found", str(error)))
     answers(engine.InvalidInput, lambda error: invalid(error.errors, str(error)))
+    answers(bulk.JobNotFound, lambda error: Problem("not-found", str(error)))
+    answers(bulk.NothingToDo, lambda error: Problem("illegal-state", str(error)))
+    answers(retention.BadPolicy, lambda error: invalid([{"loc": ["days"], "msg": str(error)}]))
+    answers(BadFilter, lambda error: invalid([{"loc": [error.field], "msg": str(error)}]))
     answers(engine.IdempotencyConflict, lambda error: Problem("idempotency-conflict", str(error)))
+    answers(engine.StartSkipped, lambda error: Problem("illegal-state", str(error)))
+    answers(engine.RateLimited, _start_limited)
     answers(engine.IllegalState, lambda error: Problem("illegal-state", str(error)))
     answers(engine.PayloadTooLarge, lambda error: Problem("too-large", str(error)))
     answers(TenancyError, lambda error: Problem("invalid", str(error)))
+    answers(tenancy.Unfit, lambda error: invalid(error.errors, str(error)))
+    answers(tenancy.NotHere, lambda error: Problem("not-found", str(error)))
+    answers(tenancy.NotAllowed, lambda error: Problem("not-eligible", str(error)))
 
 
 def for_ninja(api: NinjaAPI) -> None:
@@ -71,6 +83,10 @@ def _throttled(error: Throttled) -> Problem:
     return Problem("rate-limited", f"Try again in {seconds} s.", headers={"Retry-After": str(seconds)})
 
 
+def _start_limited(error: engine.RateLimited) -> Problem:
+    return Problem("rate-limited", str(error), headers={"Retry-After": str(max(1, math.ceil(error.retry_after)))})
+
+
 def _not_valid(error: ValidationError) -> Problem:
     """Ninja's errors, with the place as the client knows it: without "body" and the argument's name before it."""
     return invalid([{"loc": _place(one["loc"]), "msg": _words(one)} for one in error.errors])
@@ -85,4 +101,6 @@ def _words(one: dict[str, Any]) -> str:
 
 def _place(loc: Any) -> list[str | int]:
     parts = list(loc)
+    if parts[:2] == ["query", "where"]:  # parameters that make up one value; those given several times have numbers
+        return [part for part in parts[2:] if isinstance(part, str)]
     return parts[2:] if parts[:1] in (["body"], ["form"]) and len(parts) > 1 else parts[1:]

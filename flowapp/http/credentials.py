@@ -1,11 +1,11 @@
 """Who is asking: a bearer key or a session becomes `request.actor`, `.member`, `.workspace` and the scope."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
@@ -16,6 +16,7 @@ from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.models import Member
 from flowapp.tenancy.scope import scoped
 
+from .middleware import EitherWay
 from .problems import Problem
 from .requests import Request
 
@@ -23,16 +24,8 @@ WORKSPACE_IN_SESSION = "workspace"
 _REQUEST_ID = re.compile(r"[\w.-]{8,100}", re.ASCII)
 
 
-class CredentialsMiddleware:
+class CredentialsMiddleware(EitherWay):
     """Finds out who is asking, and puts their workspace in scope until the response is made. Refuses nobody."""
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         asking = cast("Request", request)

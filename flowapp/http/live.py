@@ -22,7 +22,7 @@ from .broadcast import Subscription, broadcaster
 from .problems import Problem
 from .stopping import end_streams_on_stop
 
-TOPICS: Final = frozenset({"inbox", "run", "task", "agent", "worker"})
+TOPICS: Final = frozenset({"inbox", "run", "task", "agent", "worker", "bulk"})
 _KEY = re.compile(r"[\w-]{1,64}", re.ASCII)
 _MOST_TOPICS = 20
 _KEEPALIVE_SECONDS = 15.0

@@ -2,12 +2,20 @@
 
 import json
 import logging
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from flowapp.audit.origin import origin
+from flowapp.engine import whereabouts
 
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "request", "taskName"}
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "request",
+    "taskName",
+    "flowapp_kept",
+}
 
 
 class Formatter(logging.Formatter):
@@ -28,6 +36,8 @@ class Formatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if where := whereabouts.here():
+            fields |= {name: value for name, value in asdict(where).items() if value}
         if request_id := origin().request_id:
             fields["request_id"] = request_id
         if record.exc_info:

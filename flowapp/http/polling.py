@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from flowapp.engine import clock, queries
+from flowapp.engine import bulk, clock, queries
 from flowapp.tenancy.scope import scoped
 
 from .hints import Hint, Sink
@@ -39,8 +39,14 @@ def runs(since: datetime) -> Iterable[Change]:
         yield Change("inbox", "", at)
 
 
+def bulk_jobs(since: datetime) -> Iterable[Change]:
+    """The bulk verbs that got on."""
+    for job_id, at in bulk.changed_since(since):
+        yield Change("bulk", str(job_id), at)
+
+
 Poll = Callable[[datetime], Iterable[Change]]
-_polls: list[Poll] = [runs]
+_polls: list[Poll] = [runs, bulk_jobs]
 
 
 def register(poll: Poll) -> Poll:

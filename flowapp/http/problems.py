@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from pydantic_core import to_json
 
+from .middleware import EitherWay
+
 CONTENT_TYPE = "application/problem+json"
-_API = ("/v1/", "/hooks/")
+_API = ("/v1/", "/hooks/", "/metrics")
 
 # type: status, title
 TYPES = {
@@ -115,16 +116,8 @@ def _to_login(request: HttpRequest) -> HttpResponseBase:
     return redirect_to_login(request.get_full_path())
 
 
-class ProblemsMiddleware:
+class ProblemsMiddleware(EitherWay):
     """Turns exceptions into problems, and for programs also whatever Django itself answers with an error page."""
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:

@@ -3,22 +3,20 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
+from .middleware import EitherWay
 
-class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
+
+class StaticFilesMiddleware(EitherWay, WhiteNoiseMiddleware):  # type: ignore[misc]
     """Answers for the files that Django's finders know; there is no collecting step."""
 
-    sync_capable = async_capable = True
-
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        super().__init__(get_response)
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
+        WhiteNoiseMiddleware.__init__(self, get_response)
+        EitherWay.__init__(self, get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from .health import healthz
+from .health import healthz, readyz
 from .live import live
 
 urlpatterns = [
     path("live", live, name="live"),
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
 ]

@@ -13,7 +13,27 @@ from ninja.operation import Operation
 from flowapp.http.answers import for_ninja
 from flowapp.http.problems import Problem
 
-from . import audit, docs, events, openapi, prompts, runs, stream, workers, workflows
+from . import (
+    absences,
+    audit,
+    bulk,
+    calendars,
+    docs,
+    endpoints,
+    events,
+    openapi,
+    outbox,
+    policies,
+    prompts,
+    reports,
+    retention,
+    run_inside,
+    runs,
+    stream,
+    webhooks,
+    workers,
+    workflows,
+)
 from .bodies import ExactRenderer, StrictParser
 
 ROOT = "/v1/"
@@ -52,7 +72,26 @@ api = Api(
     renderer=ExactRenderer(),
 )
 for_ninja(api)
-for _room in (workflows, runs, stream, prompts, events, audit, workers):
+_ROOMS = (
+    workflows,
+    bulk,
+    run_inside,
+    runs,
+    retention,
+    stream,
+    prompts,
+    policies,
+    calendars,
+    absences,
+    reports,
+    events,
+    audit,
+    workers,
+    webhooks,
+    endpoints,
+    outbox,
+)
+for _room in _ROOMS:
     api.add_router("", _room.router)
 
 

@@ -1,11 +1,16 @@
-"""/v1/events: publishing named facts, in our own shape or as a CloudEvent (structured or binary mode)."""
+"""/v1/events: publishing named facts, in our own shape or as CloudEvents (structured, binary or batched)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import unquote
 from uuid import UUID
 
+import pydantic
+from django.db import transaction
 from ninja import Router
-from pydantic import BaseModel, ValidationInfo, model_validator
+from ninja.errors import ValidationError
+from ninja.params import functions
+from pydantic import BaseModel, Field, PlainValidator, ValidationInfo, model_validator
 
 from flowapp.engine import events
 from flowapp.http.access import CHANGERS, access
@@ -15,6 +20,8 @@ from flowapp.http.requests import Request
 from .schemas import Name
 
 router = Router(tags=["events"])
+BATCH = "application/cloudevents-batch+json"
+MOST_AT_ONCE = 1000  # events of a batch
 
 
 class Event(BaseModel):
@@ -29,11 +36,11 @@ class Event(BaseModel):
     def _from_cloud(cls, body: Any, info: ValidationInfo) -> Any:
         """A CloudEvent in our own shape."""
         headers = info.context["request"].headers if info.context else {}
-        if "ce-specversion" in headers:
-            attributes = {name.lower().removeprefix("ce-"): value for name, value in headers.items()}
+        if "ce-specversion" in headers and not _is_batch(headers):
+            attributes = {name.lower().removeprefix("ce-"): unquote(value) for name, value in headers.items()}
             return _plain(attributes, body)
         if isinstance(body, Mapping) and "specversion" in body:
-            return _plain(body, body.get("data"))
+            return _plain(body, body.get("data", body.get("data_base64")))
         return body
 
 
@@ -44,24 +51,99 @@ class StartedRun(BaseModel):
     workflow: str
 
 
+class Match(BaseModel):
+    """A workflow that an event started (`run_id` is null while it collects a batch), or the wait of a run it ended."""
+
+    workflow: str | None = None
+    run_id: UUID | None = None
+    wait: str | None = None
+
+
+class Skip(Match):
+    """A workflow or wait that listens for events of this name, and why this one did nothing there."""
+
+    reason: str
+
+
 class Published(BaseModel):
-    """What an event did. `duplicate`: its id was known, so it did nothing again; the runs are those of the first."""
+    """What an event did. `duplicate`: its id was known, so it did nothing again; the rest is what the first one did."""
 
     id: UUID
     duplicate: bool
     runs: list[StartedRun]
+    matched: list[Match]
+    skipped: list[Skip] = Field(description="At most 20 waits among them. Whoever listens for other names is not.")
 
 
-@router.post("/events", response={202: Published})
+class PublishedBatch(BaseModel):
+    """What each event of a batch did, in the batch's order."""
+
+    items: list[Published]
+
+
+# Read below: whether one or several were sent is the header's to say, and errors name the place in either.
+_Sent = Annotated[Any, PlainValidator(lambda body: body, json_schema_input_type=Event | list[Event])]
+_BODY: Any = functions.Body(None)  # in binary mode a CloudEvent may be all headers
+
+
+@router.post("/events", response={202: Published | PublishedBatch})
 @access(*CHANGERS)
-def publish_event(request: Request, event: Event) -> Published:
-    """Publish an event: it satisfies the waits it matches and starts the workflows it triggers."""
-    done = events.publish(event.name, event.data, by=actor_of(request), id=event.id)
-    runs = [StartedRun(id=id, workflow=workflow) for id, workflow in events.started_by(done.id)]
-    return Published(id=done.id, duplicate=done.duplicate, runs=runs)
+def publish_event(request: Request, event: _Sent = _BODY) -> Published | PublishedBatch:
+    """Publish an event: it satisfies the waits it matches and starts the workflows it triggers.
+
+    A batch of CloudEvents (`application/cloudevents-batch+json`) is published as a whole or not at all.
+    """
+    if not _is_batch(request.headers):
+        return _answer(_publish(request, _read(request, event)))
+    sent = _read_all(request, event)
+    with transaction.atomic():
+        done = [_publish(request, one) for one in sent]
+    return PublishedBatch(items=[_answer(one) for one in done])
+
+
+def _publish(request: Request, event: Event) -> events.Published:
+    return events.publish(event.name, event.data, by=actor_of(request), id=event.id)
+
+
+def _answer(done: events.Published) -> Published:
+    found = events.found_by(done.id)
+    runs = [StartedRun(id=one["run_id"], workflow=one["workflow"]) for one in found.matched if _is_start(one)]
+    matched = [Match(**one) for one in found.matched]
+    skipped = [Skip(**one) for one in found.skipped]
+    return Published(id=done.id, duplicate=done.duplicate, runs=runs, matched=matched, skipped=skipped)
+
+
+def _is_start(match: Mapping[str, Any]) -> bool:
+    return bool(match.get("workflow") and match.get("run_id"))
+
+
+def _read_all(request: Request, body: Any) -> list[Event]:
+    if not isinstance(body, list):
+        raise _wrong((), "A batch is an array of events")
+    if len(body) > MOST_AT_ONCE:
+        raise _wrong((), f"A batch has at most {MOST_AT_ONCE:,} events, not {len(body):,}")
+    return [_read(request, one, number) for number, one in enumerate(body)]
+
+
+def _read(request: Request, body: Any, *place: int) -> Event:
+    try:
+        return Event.model_validate(body, context={"request": request})
+    except pydantic.ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise ValidationError([{**one, "loc": ("body", "event", *place, *one["loc"])} for one in found]) from None
+
+
+def _wrong(place: tuple[int, ...], words: str) -> ValidationError:
+    return ValidationError([{"type": "value_error", "loc": ("body", "event", *place), "msg": words}])
+
+
+def _is_batch(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower() == BATCH
 
 
 def _plain(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:
+    if attributes.get("specversion") != "1.0":
+        raise ValueError(f"this reads CloudEvents of specversion 1.0, not {attributes.get('specversion')!r}")
     missing = [name for name in ("type", "source", "id") if not attributes.get(name)]
     if missing:
         raise ValueError(f"a CloudEvent needs {' and '.join(missing)}")

@@ -10,19 +10,23 @@ from ninja.params import functions
 from pydantic import BaseModel, Field
 
 from approvals import queries as approvals
-from flowapp.engine import queries, runs
+from flowapp.engine import forks, queries, runs
 from flowapp.engine.queries import RunDetail, RunRow, StepRow, WaitRow
 from flowapp.engine.states import RunStatus
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
+from flowapp.http.problems import invalid
 from flowapp.http.requests import Request
 
 from .paging import CURSOR, LIMIT, Page, reading
+from .run_filters import Where
 from .schemas import Failure, Name, Out, Person, Requester, Text
 
 router = Router(tags=["runs"])
 DECISION = ("outcome", "reasoning", "data", "by", "at", "channel", "timed_out")
 NO_BODY: Any = functions.Body(None)
+WHERE: Any = functions.Query(...)
+FROM_STEP: Any = functions.Query("", max_length=220, description="Its name, or `name#2`.")
 
 
 class RunSummary(Out):
@@ -77,12 +81,19 @@ class WaitingForPeople(Waiting):
     assignees: list[str]
 
 
+class WaitingForItems(Waiting):
+    """A map whose items run elsewhere: how many `of` them are `done`."""
+
+    done: int
+    of: int
+
+
 class RunState(RunSummary):
     """A run without its steps."""
 
     input: Any
     output: Any
-    waiting_on: list[WaitingForPeople | Waiting]
+    waiting_on: list[WaitingForPeople | WaitingForItems | Waiting]
     cost_usd: Decimal
     parent_id: UUID | None
 
@@ -112,18 +123,33 @@ class ForkFrom(BaseModel):
     from_step: Name
 
 
+class RecordedStep(Out):
+    """A recorded step or wait."""
+
+    name: str
+    occurrence: int
+    kind: str
+    status: str
+
+
+class ForkPreview(Out):
+    """What a fork would do. `reused` holds the last 100, `again` the first 100; `kinds` counts what runs again."""
+
+    from_step: str
+    reused: list[RecordedStep]
+    reused_count: int
+    again: list[RecordedStep]
+    again_count: int
+    kinds: dict[str, int]
+
+
 @router.get("/runs", response=RunPage)
 @access(SIGNED_IN)
-def list_runs(
-    request: Request,
-    status: RunStatus | None = None,
-    workflow: Name | None = None,
-    cursor: str | None = CURSOR,
-    limit: int = LIMIT,
-) -> RunPage:
-    """The workspace's runs, newest first."""
+def list_runs(request: Request, where: Where = WHERE, cursor: str | None = CURSOR, limit: int = LIMIT) -> RunPage:
+    """The workspace's runs that fit, newest first."""
+    which = where.filter()
     with reading(cursor):
-        page = queries.run_page(status=status, workflow=workflow, cursor=cursor, limit=limit)
+        page = queries.run_page(which, cursor=cursor, limit=limit)
     return RunPage(items=[_line(row) for row in page.items], next=page.next)
 
 
@@ -180,6 +206,16 @@ def retry_run(request: Request, run_id: UUID) -> Run:
     return answer(runs.retry(run_id, by=actor_of(request)).id)
 
 
+@router.get("/runs/{run_id}/fork", response=ForkPreview)
+@access(SIGNED_IN)
+def preview_fork(request: Request, run_id: UUID, from_step: str = FROM_STEP) -> ForkPreview:
+    """What a fork from a step would reuse and run again. Nothing is done."""
+    queries.run_state(run_id)
+    if not from_step:
+        raise invalid([{"loc": ["from_step"], "msg": "name the step to run again: its name, or name#2"}])
+    return ForkPreview.model_validate(forks.preview(run_id, from_step))
+
+
 @router.post("/runs/{run_id}/fork", response=Run)
 @access(*CHANGERS)
 def fork_run(request: Request, run_id: UUID, at: ForkFrom) -> Run:
@@ -232,16 +268,18 @@ def _line(run: RunRow | RunDetail) -> RunSummary:
     )
 
 
-def _waiting(detail: RunDetail) -> list[WaitingForPeople | Waiting]:
+def _waiting(detail: RunDetail) -> list[WaitingForPeople | WaitingForItems | Waiting]:
     asks = any(wait.kind == "prompt" for wait in detail.waiting_on)
     asked = approvals.asked_of_run(detail.id) if asks else {}
     return [_wait(wait, asked.get(f"{wait.name}#{wait.occurrence}")) for wait in detail.waiting_on]
 
 
-def _wait(wait: WaitRow, prompt: approvals.PromptView | None) -> WaitingForPeople | Waiting:
+def _wait(wait: WaitRow, prompt: approvals.PromptView | None) -> WaitingForPeople | WaitingForItems | Waiting:
     # As one signals or publishes it: the wait for signal "paid" is the step "signal:paid".
     name = wait.name.removeprefix(f"{wait.kind}:")
     facts = {"kind": wait.kind, "name": name, "since": wait.since, "due_at": wait.due_at}
+    if wait.kind == "map":
+        return WaitingForItems.model_validate(facts | wait.detail)
     if prompt is None:
         return Waiting.model_validate(facts)
     # The prompt knows when it escalates or expires; the wait itself has no end.

@@ -19,11 +19,15 @@ class Out(BaseModel):
 
 
 class Person(Out):
-    """Who did something: a person, an agent, a key, the system or a policy. `email` is empty for all but people."""
+    """Who did something: a person, an agent, a key, the system or a policy. `email` is empty for all but people.
+
+    `on_behalf_of` is the e-mail address of the absent person in whose place a substitute acted; else empty.
+    """
 
     kind: str
     name: str
     email: str
+    on_behalf_of: str = ""
 
     @classmethod
     def of(cls, actor: Mapping[str, Any] | None) -> "Person | None":

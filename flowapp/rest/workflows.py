@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from flowapp.engine import registry, runs
 from flowapp.engine.errors import InvalidInput
 from flowapp.engine.registry import WorkflowDefinition
-from flowapp.engine.triggers import Cron, Event
+from flowapp.engine.triggers import Cron, Event, Webhook
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
 from flowapp.http.problems import invalid
@@ -87,7 +87,9 @@ def _workflow(name: str) -> Workflow:
     )
 
 
-def _trigger(trigger: Event | Cron) -> dict[str, Any]:
+def _trigger(trigger: Event | Webhook | Cron) -> dict[str, Any]:
     if isinstance(trigger, Event):
         return {"kind": "event", "name": trigger.name, "when": trigger.when}
+    if isinstance(trigger, Webhook):
+        return {"kind": "webhook", "slug": trigger.slug, "when": trigger.when}
     return {"kind": "cron", "expression": trigger.expression, "tz": trigger.tz}

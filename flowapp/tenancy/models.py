@@ -136,3 +136,45 @@ class ApiKey(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class Absence(ScopedModel):
+    """A member is away for a while, and another stands in: what is put to them is put to the other as well."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="absences")
+    substitute = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="stands_in", db_index=False)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    member_id: UUID
+    substitute_id: UUID
+
+    class Meta(ScopedModel.Meta):
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gte=models.F("starts_at")), name="absence_ends_after_it_starts"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(member=models.F("substitute")), name="absence_somebody_else_stands_in"
+            ),
+        )
+        indexes = (models.Index(fields=["substitute", "ends_at"], name="absence_stood_in"),)
+
+
+class Calendar(ScopedModel):
+    """When people work: prompts that name it count their times in these hours."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=100)
+    zone = models.CharField(max_length=60, help_text="The time zone of its hours, such as Europe/Berlin.")
+    hours = models.JSONField(help_text='{"monday": ["09:00-17:00"], …}; a weekday without is free.')
+    country = models.CharField(max_length=2, blank=True, help_text="Its public holidays are free; empty for none.")
+    region = models.CharField(max_length=20, blank=True, help_text="Of the country, where holidays differ.")
+    free = models.JSONField(default=list, blank=True, help_text='Days off of one\'s own: ["2026-12-24"].')
+
+    class Meta(ScopedModel.Meta):
+        constraints = (models.UniqueConstraint("workspace", Lower("name"), name="calendar_name_once"),)
+
+    def __str__(self) -> str:
+        return self.name

@@ -8,3 +8,6 @@ class WebConfig(AppConfig):
 
     name = "flowapp.web"
     label = "web"
+
+    def ready(self) -> None:
+        from flowapp.web import operations  # noqa: F401 - registers what it reads of the outbox

@@ -12,21 +12,13 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals import queries as approvals
-from flowapp.engine import clock, queries, registry, runs, states
-from flowapp.engine.errors import IllegalState
-from flowapp.engine.states import RunStatus, allows
+from flowapp.engine import clock, output, queries, relatives, retention, runs, search, states
+from flowapp.engine.errors import IllegalState, RunNotFound
+from flowapp.engine.states import allows
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
-from flowapp.web import answers, shell, waterfall
+from flowapp.web import answers, run_bulk, run_filters, run_inside, shell, waterfall
 
-FILTERS: Final = (
-    RunStatus.RUNNING,
-    RunStatus.WAITING,
-    RunStatus.NEEDS_ATTENTION,
-    RunStatus.FAILED,
-    RunStatus.COMPLETED,
-    RunStatus.CANCELLED,
-)
 VERBS: Final = ("signal", "pause", "resume", "retry", "fork", "cancel")
 _DONE: Final = {
     "pause": "The run is held; what arrives meanwhile is kept.",
@@ -41,40 +33,47 @@ _DONE: Final = {
 @require_GET
 def run_list(request: HttpRequest) -> HttpResponse:
     """Runs, newest first, filtered by the URL."""
-    status, workflow = request.GET.get("status", ""), request.GET.get("workflow", "")
+    asked = run_filters.read(request.GET)
     try:
-        page = queries.run_page(
-            status=status if status in set(RunStatus) else None,
-            workflow=workflow or None,
-            cursor=request.GET.get("cursor") or None,
+        nothing: queries.Page[queries.RunRow] = queries.Page([], None)
+        page = (
+            nothing if asked.where is None else queries.run_page(asked.where, cursor=request.GET.get("cursor") or None)
         )
     except ValueError:
         raise Http404("This page of the list does not exist; begin at the first one.") from None
     context = {
         "page": page,
-        "filters": FILTERS,
-        "status": status,
-        "workflow": workflow,
-        "workflows": sorted({definition.name for definition in registry.all()} | ({workflow} - {""})),
+        "asked": asked,
+        "filters": run_filters.STATUSES,
+        "within": run_filters.WITHIN,
+        "workflows": run_filters.workflows(asked.workflow),
+        "search_fields": search.fields(asked.workflow or None),
+        "may_bulk": run_bulk.may_manage(request),
     }
-    return answers.page(request, "web/runs.html", context)
+    return answers.page(request, "web/runs.html", context, status=422 if asked.wrong else 200)
 
 
 @access(SIGNED_IN)
 @require_GET
 def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """One run: facts, what it waits for and on whom, its steps on a time axis, what went in and came out."""
-    return _run_page(request, run_id)
+    try:
+        return _run_page(request, run_id)
+    except RunNotFound:
+        return _archived(request, run_id)
 
 
-@access(SIGNED_IN)
-@require_GET
-def run_steps(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    """Further steps of a run with more than the first page holds."""
-    run = queries.run_detail(run_id)
-    steps = queries.step_page(run_id, cursor=request.GET.get("cursor") or None)
-    context = {"run": run, "waterfall": _drawn(run, steps.items), "next": steps.next}
-    return answers.page(request, "web/run_steps.html", context)
+def _archived(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """What is left of a run that retention archived. Raises RunNotFound, in the end, for one that never was."""
+    document = retention.archived(run_id)
+    context = {
+        "run_id": run_id,
+        "document": document,
+        "archived_at": document.pop("archived_at"),
+        "steps": document.pop("steps"),
+        "lines": document.pop("log"),
+    }
+    return answers.page(request, "web/run_archived.html", context)
 
 
 @access(*CHANGERS)
@@ -124,18 +123,26 @@ def _json(text: str) -> Any:
 def _run_page(
     request: HttpRequest, run_id: UUID, *, error: str = "", open_verb: str = "", status: int = 200
 ) -> HttpResponse:
-    run = queries.run_detail(run_id)
-    steps = queries.step_page(run_id) if len(run.steps) >= queries.STEPS_SHOWN else None
+    run = queries.run_detail(run_id, steps=False)
+    steps = queries.step_page(run_id, shown=True)
+    lines, earlier = output.lines(run_id)
     context = {
         "run": run,
         "short_id": str(run.id)[-8:],
-        "waterfall": _drawn(run, run.steps),
-        "retried": sum(step.attempts > 1 for step in run.steps),
-        "more_steps": steps.next if steps else None,
+        "waterfall": _drawn(run, steps),
+        "steps": queries.shown_steps(run_id) if steps.next else len(steps.items),
+        "retried": sum(step.attempts > 1 for step in steps.items),
+        "more_steps": steps.next,
+        "last_steps": queries.last_step_page(run_id) if steps.next else None,
+        "behind": relatives.waited_for(run_id, run_inside.child_steps(steps.items)),
+        "children": relatives.statuses_below(run_id),
+        "lines": lines,
+        "earlier_lines": earlier,
+        "streams": output.streams(run_id),
         "waits": _waits(run),
         "live": run.status not in states.TERMINAL,
         "verbs": _verbs(run.status) if shell.may_change(request) else {},
-        "waited": waterfall.waited(run.steps, clock.now()),
+        "waited": waterfall.waited(steps.items, clock.now()),
         "error": error,
         "open_verb": open_verb,
         "typed": request.POST,
@@ -154,5 +161,8 @@ def _waits(run: queries.RunDetail) -> list[dict[str, Any]]:
     return [{"on": wait, "prompt": asked.get(f"{wait.name}#{wait.occurrence}")} for wait in run.waiting_on]
 
 
-def _drawn(run: queries.RunDetail, steps: list[queries.StepRow]) -> waterfall.Waterfall:
-    return waterfall.draw(steps, since=run.started_at or run.created_at, until=run.ended_at or clock.now())
+def _drawn(run: queries.RunDetail, steps: queries.Page[queries.StepRow]) -> waterfall.Waterfall:
+    """The first page of steps: of a long run its axis ends with them."""
+    ends = [step.ended_at for step in steps.items if step.ended_at]
+    until = max(ends) if steps.next and ends else run.ended_at or clock.now()
+    return waterfall.draw(steps.items, since=run.started_at or run.created_at, until=until)

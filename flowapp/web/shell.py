@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 
 from approvals import queries
 from flowapp.http.access import CHANGERS
+from flowapp.tenancy.models import Role
 
 THEMES: Final = ("light", "dark")
 
@@ -21,8 +22,18 @@ _ROOMS: Final = (
     ("", "Workflows", "workflows", "workflows", "w"),
     ("", "Agents", "agents", "agents", "a"),
     ("Insight", "Cost", "cost", "cost", "c"),
+    ("Insight", "Reports", "reports", "screen", "s"),
     ("Insight", "Audit", "audit", "audit", "l"),
+    ("Settings", "Operations", "operations", "shield", "o"),
+    ("Settings", "Policies", "policies", "branch", "p"),
+    ("Settings", "Calendars", "calendars", "clock", "k"),
+    ("Settings", "Webhooks", "webhooks", "bolt", "h"),
+    ("Settings", "Slack", "slack", "users", "t"),
 )
+# Of these, the rooms that only owners and admins may enter.
+_KEEPERS: Final = frozenset({"operations", "policies", "calendars", "webhooks", "slack"})
+# And those for managers as well.
+_LEADERS: Final = frozenset({"reports"})
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,10 @@ class Item:
 def navigation(request: HttpRequest | None) -> list[Item]:
     """The rooms that exist. A room appears here once its URL has a name."""
     path = request.path if request else ""
-    found = [(room, _url(room[2])) for room in _ROOMS]
+    role = getattr(getattr(request, "member", None), "role", None)
+    closed = frozenset() if role in (Role.OWNER, Role.ADMIN) else _KEEPERS
+    closed |= frozenset() if role in (Role.OWNER, Role.ADMIN, Role.MANAGER) else _LEADERS
+    found = [(room, _url(room[2])) for room in _ROOMS if room[2] not in closed]
     return [
         Item(section, name, url, icon, letter, path.startswith(url))
         for (section, name, _, icon, letter), url in found

@@ -62,6 +62,7 @@ class Bar:
     step: Any
     segments: Sequence[Segment]
     length: timedelta
+    beside: bool = False  # it ran while the one above it still did
 
     @property
     def took(self) -> str:
@@ -84,6 +85,7 @@ def draw(steps: Iterable[Step], *, since: datetime, until: datetime) -> Waterfal
     Where a run mostly waits, its waits are drawn shorter, so that the steps are still to be seen.
     """
     known = sorted(steps, key=_began)
+    beside = _beside(known, until)
     begin = min([since, *(_began(step) for step in known)])
     axis = _Axis.of(begin, max(until, begin + timedelta(milliseconds=1)), _busy(known, until))
     bars = [
@@ -91,8 +93,9 @@ def draw(steps: Iterable[Step], *, since: datetime, until: datetime) -> Waterfal
             step,
             [_segment(axis.place(start), axis.place(end), look) for start, end, look in _pieces(step, until)],
             max((step.ended_at or until) - _began(step), timedelta(0)),
+            step_is_beside,
         )
-        for step in known
+        for step, step_is_beside in zip(known, beside, strict=True)
     ]
     return Waterfall(bars, _ticks(axis), shortened=axis.shortened)
 
@@ -159,6 +162,17 @@ def _busy(steps: Iterable[Step], until: datetime) -> list[tuple[datetime, dateti
         else:
             merged.append((since, to))
     return merged
+
+
+def _beside(known: Sequence[Step], until: datetime) -> list[bool]:
+    """For each step whether an earlier one was still under way when it began: branches of the same run."""
+    latest: datetime | None = None
+    found: list[bool] = []
+    for step in known:
+        began, ended = _began(step), step.ended_at or until
+        found.append(latest is not None and began < latest)
+        latest = max(latest or ended, ended)
+    return found
 
 
 def waited(steps: Iterable[Step], now: datetime) -> str:

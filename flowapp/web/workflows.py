@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from flowapp.engine import queries, registry, runs
 from flowapp.engine.errors import IdempotencyConflict, InvalidInput
+from flowapp.engine.search import Filter
 from flowapp.http import schema_form
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
@@ -79,6 +80,6 @@ def _page(
         "has_errors": bool(errors),
         "may_start": shell.may_change(request),
         "idempotency_key": uuid4().hex,
-        "recent": queries.run_page(workflow=name, limit=5).items,
+        "recent": queries.run_page(Filter(workflow=name), limit=5).items,
     }
     return answers.page(request, "web/workflow.html", context, status=status)

@@ -18,6 +18,11 @@ function isLate({ path, startedAt }) {
   return Boolean(shown) && path.includes(shown.dataset.prompt) && startedAt < swappedAt;
 }
 
+/** A prompt that was to be looked at before several were to be decided: it must not take their place. */
+function isOvertaken({ verb, startedAt }) {
+  return verb === "get" && startedAt < swappedAt && inbox.querySelector("[data-bulk]") !== null;
+}
+
 function move(step) {
   const all = links();
   if (!all.length) return;
@@ -69,6 +74,10 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id !== "detail") return;
+  if (isOvertaken(event.detail.requestConfig)) {
+    event.detail.shouldSwap = false;
+    return;
+  }
   if (isLate(event.detail.requestConfig)) {
     // A late look knows nothing newer; a late answer to what was done here may.
     if (event.detail.requestConfig.verb === "get") event.detail.shouldSwap = false;
@@ -83,7 +92,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "detail") return;
   swappedAt = Date.now();
   const shown = article();
-  inbox.dataset.view = shown ? "detail" : "list";
+  const together = inbox.querySelector("[data-bulk]");
+  inbox.dataset.view = shown || together ? "detail" : "list";
+  together?.querySelector("[data-focus]")?.focus();
   if (!shown) return;
   if (event.detail.requestConfig?.triggeringEvent && /^(sse|live):/.test(event.detail.requestConfig.triggeringEvent.type)) return;
   shownAt = Date.now();
@@ -126,6 +137,7 @@ function sibling(row, direction) {
 /** With nothing left to decide in view, the first prompt of the list is taken. */
 function takeFirst() {
   const shown = article();
+  if (inbox.querySelector("[data-bulk]")) return;
   if (!wide.matches || (shown && (shown.dataset.status === "pending" || links().includes(current())))) return;
   const [first] = links();
   if (first) open(first);

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from flowapp import Context, PromptExpired, workflow
 
@@ -19,6 +19,27 @@ class Expense:
 class Address(BaseModel):
     street: str
     zip: str = Field(pattern="^[0-9]{5}$")
+
+
+class Trip(BaseModel):
+    """Rules that no JSON Schema can say."""
+
+    start: int
+    end: int
+    place: str
+
+    @field_validator("place")
+    @classmethod
+    def _somewhere(cls, place: str) -> str:
+        if place == "nowhere":
+            raise ValueError("nobody goes nowhere")
+        return place
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Trip":
+        if self.end < self.start:
+            raise ValueError("it ends before it starts")
+        return self
 
 
 OPTIONS: dict[str, Any] = {}
@@ -62,3 +83,12 @@ async def asks_twice(ctx: Context, expense: Expense) -> str:
         "second", type="review", data=expense, assign=["role:manager", "role:owner"], different_from=[first]
     )
     return f"{first.by} then {second.by}"
+
+
+@workflow(name="asks-many-then-one")
+async def asks_many_then_one(ctx: Context, expense: Expense) -> str:
+    """Two people answer the first prompt; the second wants somebody else than both."""
+    asked = ["role:manager", "role:owner", "role:viewer"]
+    first = await ctx.prompt("first", type="review", data=expense, assign=asked, quorum=2)
+    second = await ctx.prompt("second", type="review", data=expense, assign=asked, different_from=[first])
+    return str(second.by)

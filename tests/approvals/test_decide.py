@@ -36,7 +36,7 @@ def test_the_second_is_told_who_was_first(dispatcher, cast):
         decide(prompt, cast.ana)
     won = caught.value.decision
     assert (won.outcome, won.reasoning, str(won.by), won.at) == ("deny", "no budget", "bo@example.com", first.at)
-    assert won.as_json()["by"] == {"kind": "person", "name": "Bo", "email": "bo@example.com"}
+    assert won.as_json()["by"] == {"kind": "person", "name": "Bo", "email": "bo@example.com", "on_behalf_of": ""}
     assert refused(prompt) == [("Ana", "AlreadyDecided")]
     assert run.output["outcome"] == "deny"
 

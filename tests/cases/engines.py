@@ -15,7 +15,7 @@ import pytest
 
 from flowapp.dispatch.embedded import EmbeddedDispatcher
 from flowapp.dispatch.immediate import ImmediateDispatcher
-from flowapp.engine import clock, inline, process, registry, store, sweep
+from flowapp.engine import attendance, clock, process, registry, store, sweep
 from flowapp.engine.errors import Fenced
 from flowapp.engine.handle import Run as RunHandle
 from flowapp.engine.lease import Lease
@@ -24,7 +24,29 @@ from flowapp.engine.records import Outcome, Write
 from flowapp.engine.registry import WorkflowDefinition, workflow
 from flowapp.tenancy.ids import uuid7
 
+from .celery_worker import CeleryWorker
+
 MODES = ("immediate", "always-suspend", "embedded")
+CELERY = "celery"  # one more, on PostgreSQL, for the cases of these files
+DISPATCHED = (
+    "test_approval_after_deploy",
+    "test_cancel",
+    "test_child_runs",
+    "test_crash_during_retries",
+    "test_event_at_the_timeout",
+    "test_event_before_wait",
+    "test_fan_out",
+    "test_first_cancels_losers",
+    "test_lost_doorbells",
+    "test_pause",
+    "test_retry_after",
+    "test_signal_before_wait",
+    "test_signals_in_order",
+    "test_sleep_deadline",
+    "test_slots_after_crashes",
+    "test_two_versions",
+    "test_waiting_holds_no_slot",
+)
 PATIENCE = 20.0  # seconds after which a case gives up
 AGES = 10 * 365 * 86400.0  # a lease that cases end themselves
 
@@ -59,14 +81,17 @@ def _records(write: Write, step: str) -> bool:
 class Engine:
     """Executes the runs of a case in one mode."""
 
-    def __init__(self, mode: str, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, mode: str, patch: pytest.MonkeyPatch, celery: CeleryWorker | None = None) -> None:
         self.mode = mode
-        self.embedded = mode == "embedded"
+        self.embedded = mode in ("embedded", CELERY)  # runs execute by themselves, beside the case
+        self._celery = celery
         self._patch = patch
         self._immediate = ImmediateDispatcher(always_suspend=mode == "always-suspend")
 
     def running(self) -> AbstractContextManager[object]:
         """Execute what becomes ready within this block."""
+        if self._celery is not None:
+            return self._celery.executing()
         return _embedded() if self.embedded else self._immediate.installed()
 
     def settle(self) -> None:
@@ -97,11 +122,21 @@ class Engine:
 
     def drain(self, queue: str) -> None:
         """Execute what lies on another queue, as its own worker would, and let every run come to rest."""
-        if self.embedded:
+        with self.working(queue):
+            self.settle()
+
+    @contextmanager
+    def working(self, queue: str) -> Iterator[None]:
+        """Within this block another queue has a worker (which, where nothing runs beside the case, works at once)."""
+        if self._celery is not None:
+            with self._celery.serving(queue):
+                yield
+        elif self.embedded:
             with _embedded(queue):
-                self.settle()
-        while Run.unscoped.filter(status="queued", queue=queue).exists():
-            inline.execute_ready(always_suspend=self.mode == "always-suspend", queues=[queue])
+                yield
+        else:
+            self._immediate.drain(["default", queue])
+            yield
 
     def crash_before(self, step: str) -> AbstractContextManager[Crash]:
         """Within this block a worker dies when the step has run and its checkpoint is not committed."""
@@ -119,10 +154,10 @@ class Engine:
             yield crash
             crash.wait()
 
-    def recover(self) -> None:
+    def recover(self, *, settle: bool = True) -> None:
         """The leases of those who hold runs have run out: others go on."""
         Run.unscoped.filter(status="running").update(worker_id=dead_worker().id)
-        self.sweep()
+        self.sweep(settle=settle)
 
     def deploy[I, O](
         self, old: WorkflowDefinition[I, O], body: Callable[..., Awaitable[Any]], *, version: int | None = None
@@ -166,9 +201,13 @@ def _embedded(queue: str = "default") -> Iterator[EmbeddedDispatcher]:
 
 def _at_rest() -> bool:
     """Whether nothing runs, and nobody is about to look for something."""
-    busy = Run.unscoped.filter(status__in=("queued", "running"))
+    busy = Run.unscoped.filter(status__in=("queued", "running"), held=False)
     looking = [model.unscoped.filter(looked=False) for model in (Wait, Event)]
-    return not any(rows.exists() for rows in (*looking, busy, *looking))
+    return not (any(rows.exists() for rows in (*looking, busy, *looking)) or _attending() or busy.exists())
+
+
+def _attending() -> bool:
+    return any(attendant.busy for attendant in attendance.attendants)
 
 
 def _shown() -> list[tuple[Any, ...]]:

@@ -103,7 +103,9 @@ def test_input_comes_from_a_file(flowapp: Any, tmp_path: Path) -> None:
         (("inspect", "not/an id"), 1, "flowapp: "),
         (("signal", UNKNOWN, "x"), 1, "flowapp: "),
         (("signal", UNKNOWN, "x", "{"), 2, "flowapp: JSON is not JSON"),
-        (("runs", "--status", "sleeping"), 1, "flowapp: "),
+        (("runs", "--status", "sleeping"), 2, "flowapp runs: argument --status: invalid choice: 'sleeping'"),
+        (("runs", "--since", "soon"), 2, "flowapp runs: argument --since: 'soon' is not a time"),
+        (("runs", "--search", "secret:1"), 1, "flowapp: search: "),
         (("runs", "--limit", "some"), 2, "flowapp runs: argument --limit: "),
         (("events", "send"), 2, "flowapp events send: the following arguments are required: NAME"),
         (("nonsense",), 2, "flowapp: argument COMMAND: invalid choice"),
@@ -123,6 +125,25 @@ def test_runs_lists_the_newest_first(flowapp: Any) -> None:
     assert heading.split() == ["RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK"]
     assert first.startswith(json.loads(newest.out)["id"])
     assert len(others) == 2
+
+
+def test_the_server_tells_where_runs_go(shared: DevServer, flowapp: Any) -> None:
+    run_id = flowapp("run", "expense-approval", "--input", expense("81.00"), "--wait", "--json").out
+    short = json.loads(run_id)["id"][-8:]
+    until("the line", lambda: f"✓ expense-approval {short} completed after" in shared.told())
+
+
+def test_inspect_shows_the_log_and_children(flowapp: Any) -> None:
+    run = json.loads(flowapp("run", "expense-approval", "--input", expense("82.00"), "--wait", "--json").out)
+    done = flowapp("inspect", run["id"], "--all", "--log")
+    assert (done.code, "└─ ✓ issue_receipt" in done.out) == (0, True)
+    assert json.loads(flowapp("inspect", run["id"], "--log", "--json").out)["log"] == []
+
+
+def test_runs_are_found_by_what_their_workflow_declares(flowapp: Any) -> None:
+    run = json.loads(flowapp("run", "expense-approval", "--input", expense("83.45"), "--wait", "--json").out)
+    found = json.loads(flowapp("runs", "--search", "amount:83.450", "--since", "2h", "--json").out)["items"]
+    assert [one["id"] for one in found] == [run["id"]]
 
 
 def test_runs_are_filtered(flowapp: Any) -> None:

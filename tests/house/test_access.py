@@ -18,7 +18,11 @@ ELSEWHERES = {
 # Ours, for everybody: each with its reason.
 PUBLIC_VIEWS = {
     "/healthz": "load balancers have no credentials, and learn one word",
+    "/readyz": "as /healthz; it tells how late the work is, and nothing of anybody's",
     "/theme": "a cookie with light or dark",
+    "/decide/<str:token>/": "a mail's link is signed, for one person and one prompt, and only shows until it is posted",
+    "/slack/events": "Slack signs its calls",
+    "/hooks/<slug:slug>": "a sender's signature is what lets it in",
     "/v1/openapi.json": "the API's description holds no data",
     "/v1/docs": "the API's description holds no data",
 }

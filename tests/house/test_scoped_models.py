@@ -24,6 +24,12 @@ LOOKING_OVER = {
     "flowapp/tenancy/queries.py": "finds the workspace of a session or a key",
     "flowapp/tenancy/scope.py": "defines it",
     "flowapp/audit/sealer.py": "finds the workspaces with something to seal",
+    "flowapp/integrations/slack/connections.py": "a call of Slack's names a team, which finds the workspace",
+    "flowapp/integrations/readings.py": "operators see the outbox of the whole installation",
+    "flowapp/integrations/delivery.py": "one deliverer sends the messages of every workspace",
+    "flowapp/integrations/webhooks/receiving.py": "a slug is all that a sender gives",
+    "flowapp/integrations/webhooks/outgoing.py": "which workspaces listen at all",
+    "flowapp/integrations/webhooks/delivering.py": "forgets old deliveries of every workspace",
     "flowapp/engine": "the store claims, wakes and sweeps runs of every workspace",
 }
 

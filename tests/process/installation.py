@@ -79,9 +79,14 @@ class Installation:
             "TEST_INJECTION": str(injection),
         }
         flowapp = [str(Path(sys.executable).with_name("flowapp"))]
+        self._environ, self._folder = environ, folder
         self.server = Process("server", [*flowapp, "dev", "--port", str(self._port)], environ, folder)
-        worker = Process("worker", [*flowapp, "worker", "--concurrency", "4"], environ, folder)
-        self.worker = worker if broker_url else None
+        self.worker = self.new_worker("worker") if broker_url else None
+
+    def new_worker(self, name: str) -> Process:
+        """A worker, not started yet; but for the installation's own one, who asks for it starts and ends it."""
+        flowapp = str(Path(sys.executable).with_name("flowapp"))
+        return Process(name, [flowapp, "worker", "--concurrency", "4"], self._environ, self._folder)
 
     @property
     def executing(self) -> Process:

@@ -1,4 +1,4 @@
-"""A small workflow around a signal, beside the demo's expense, which asks people."""
+"""A small workflow around a signal, beside the demo's expense, which asks people; and a map over many items."""
 
 from flowapp import Context, step, workflow
 
@@ -21,3 +21,15 @@ async def order(ctx: Context, id: str) -> str:
     await reserve(id)
     paid: int = await ctx.wait_for_signal("paid", type=int)
     return await ship(id, paid)
+
+
+async def square(number: int) -> int:
+    """One item."""
+    return number * number
+
+
+@workflow(name="squares")
+async def squares(ctx: Context, count: int) -> int:
+    """Square many numbers, each on whichever worker of the queue has room."""
+    found: list[int] = await ctx.map("square", square, range(count), queue="default")
+    return sum(found)

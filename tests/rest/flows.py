@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from flowapp import Context, step, workflow
+from flowapp import Batch, Context, FlowControl, step, workflow
 from flowapp.engine.triggers import Cron, Event
 
 FAILURES: list[str] = []  # steps that are to fail, once for each mention
@@ -97,3 +97,27 @@ async def quorum(ctx: Context) -> str:
 async def risky(ctx: Context) -> str:
     decision = await ctx.prompt("wipe", type="confirm", step_up=True, assign="role:manager")
     return decision.outcome
+
+
+@workflow(name="rest-limited", triggers=[Event("rest/limited")], control=FlowControl(rate="1/min"))
+async def limited(ctx: Context, number: int) -> int:
+    return number
+
+
+@workflow(name="rest-single", control=FlowControl(singleton="skip"))
+async def single(ctx: Context) -> Any:
+    return await ctx.wait_for_signal("go")
+
+
+@workflow(name="rest-collects", triggers=[Event("rest/collected*")], batch=Batch(2, "5s"))
+async def collects(ctx: Context, numbers: list[int]) -> int:
+    return sum(numbers)
+
+
+RECEIPT = "Taxi, 46.20"
+
+
+@workflow(name="rest-attaches")
+async def attaches(ctx: Context) -> str:
+    files = [{"name": "receipt.txt", "content": RECEIPT, "content_type": "text/plain"}]
+    return (await ctx.prompt("look", type="review", attachments=files, assign="role:manager")).outcome

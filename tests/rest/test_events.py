@@ -3,6 +3,13 @@
 import json
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from flowapp.engine import events
+from flowapp.engine.models import Event
+from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.scope import scoped
 
 from .test_runs import start
 
@@ -56,6 +63,7 @@ def test_cloud_events_in_both_modes_are_the_same_event(key):
         (PAID | {"id": 7}, ["id"], "string"),
         ({**CLOUD, "type": None}, [], "a CloudEvent needs type"),
         ({"specversion": "1.0"}, [], "type and source and id"),
+        ({**CLOUD, "specversion": "0.3"}, [], "specversion 1.0, not '0.3'"),
         ({**CLOUD, "id": "x" * 200}, ["id"], "at most 200"),
         ([PAID], [], "should be an object"),
     ],
@@ -73,3 +81,94 @@ def test_another_workspace_hears_nothing(key, cast, calling):
     run = start(key, "rest-awaits")
     assert calling(cast.globex).post("/events", PAID | {"data": {"total": 1}}).json()["runs"] == []
     assert key.get(f"/runs/{run}").json()["status"] == "waiting"
+
+
+def batch(key, events):
+    return key._client.post("/v1/events", events, "application/cloudevents-batch+json", headers=key.headers)
+
+
+def test_a_batch_of_cloud_events(key):
+    answer = batch(key, [CLOUD, {**CLOUD, "id": "43", "data": {"total": 5}}, CLOUD])
+    assert answer.status_code == 202
+    items = answer.json()["items"]
+    assert [(one["duplicate"], len(one["runs"])) for one in items] == [(False, 1), (False, 0), (True, 1)]
+    assert items[1]["skipped"][0]["reason"] == "when is false: event.data.total > 10"
+
+
+@pytest.mark.parametrize(
+    ("events", "where", "words"),
+    [
+        (CLOUD, [], "an array"),
+        ([CLOUD, {**CLOUD, "type": ""}], [1], "a CloudEvent needs type"),
+        ([CLOUD, 7], [1], "should be an object"),
+        ([{"name": ""}], [0, "name"], "at least 1"),
+        ([CLOUD] * 1001, [], "at most 1,000"),
+    ],
+)
+def test_a_bad_batch_names_the_place_and_publishes_nothing(key, events, where, words):
+    answer = batch(key, events)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["loc"], words in error["msg"]) == (where, True)
+    assert key.get("/runs").json()["items"] == []
+
+
+def test_a_batch_with_a_conflict_publishes_nothing(key):
+    key.post("/events", CLOUD)
+    answer = batch(key, [{**CLOUD, "id": "44"}, {**CLOUD, "data": {"total": 99}}])
+    assert (answer.status_code, answer.json()["type"]) == (409, "idempotency-conflict")
+    assert len(key.get("/runs").json()["items"]) == 1
+
+
+def test_a_cloud_event_may_be_all_headers(key):
+    headers = key.headers | {"ce-specversion": "1.0", "ce-type": "rest/p%C3%A4id", "ce-source": "/shop", "ce-id": "1"}
+    answer = key._client.post("/v1/events", "", "application/json", headers=headers)
+    assert (answer.status_code, answer.json()["matched"]) == (202, [])
+    assert Event.unscoped.get().name == "rest/päid"
+
+
+def test_the_answer_says_what_matched_and_what_not_and_why(key):
+    waiting = start(key, "rest-awaits")
+    first = key.post("/events", {"name": "rest/paid", "data": {"total": 3}}).json()
+    assert first["matched"] == [{"workflow": None, "run_id": waiting, "wait": "event:rest/paid"}]
+    assert [(one["workflow"], one["reason"]) for one in first["skipped"]] == [
+        ("rest-triggered", "when is false: event.data.total > 10")
+    ]
+    nobody = key.post("/events", {"name": "rest/unheard"}).json()
+    assert (nobody["runs"], nobody["matched"], nobody["skipped"]) == ([], [], [])
+    wrong = key.post("/events", {"name": "rest/limited", "data": "many"}).json()
+    assert "valid integer" in wrong["skipped"][0]["reason"]
+
+
+def test_a_skipped_start_says_so(key):
+    assert len(key.post("/events", {"name": "rest/limited", "data": 1}).json()["runs"]) == 1
+    second = key.post("/events", {"name": "rest/limited", "data": 2}).json()
+    assert second["runs"] == []
+    assert "1 times in 60 s" in second["skipped"][0]["reason"]
+    direct = key.post("/workflows/rest-limited/run", {"input": 3})
+    assert (direct.status_code, direct.json()["type"]) == (429, "rate-limited")
+    assert 0 < int(direct["Retry-After"]) <= 60
+
+
+def test_a_second_singleton_is_refused(key):
+    first = start(key, "rest-single")
+    second = key.post("/workflows/rest-single/run", {})
+    assert (second.status_code, second.json()["type"]) == (409, "illegal-state")
+    assert first in second.json()["detail"]
+
+
+def test_a_collected_event_names_its_run_once_it_has_one(key):
+    first, second = (key.post("/events", {"name": "rest/collected/x", "data": n}).json() for n in (1, 2))
+    assert (first["runs"], first["matched"][0]["run_id"]) == ([], None)
+    (run,) = second["runs"]
+    assert key.get(f"/runs/{run['id']}").json()["output"] == 3
+
+
+def test_events_that_match_nothing_cost_no_runs(key, cast):
+    with scoped(cast.acme.pk), CaptureQueriesContext(connection) as queries:
+        for number in range(10):
+            events.publish("rest/unheard", {"n": number}, by=SYSTEM)
+    writes = {query["sql"].split('"')[1] for query in queries if query["sql"].startswith(("INSERT", "UPDATE"))}
+    assert writes == {"engine_event", "engine_eventkey"}
+    assert len(queries) <= 10 * 10
+    assert key.get("/runs").json()["items"] == []

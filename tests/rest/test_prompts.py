@@ -36,10 +36,12 @@ def test_a_prompt_shows_what_is_decided_on(key):
         "stage": 1,
         "stages": 1,
         "quorum": 1,
+        "lines": [],
         "votes": [],
         "warnings": [],
         "claimed_by": None,
         "claimed_until": None,
+        "attachments": [],
         "decision": None,
     }
     assert times["due_at"] > times["created_at"]
@@ -57,7 +59,7 @@ def test_a_decision_ends_the_prompt_and_the_run_goes_on(key, bo):
         "outcome": "approve",
         "reasoning": "fine",
         "data": None,
-        "by": {"kind": "person", "name": "Bo", "email": "bo@example.com"},
+        "by": {"kind": "person", "name": "Bo", "email": "bo@example.com", "on_behalf_of": ""},
         "channel": "api",
         "timed_out": False,
     }

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from tests.torture import trial
+from tests.torture.deciders import PROMPTS
 from tests.torture.terms import CONTROLS
 from tests.torture.trial import say
 
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=trial.FULL_SECONDS)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument("--controls", default=",".join(CONTROLS), help="safeguards to take out, one after the other")
+    parser.add_argument("--prompts", type=int, default=PROMPTS, help="of the deciders' phase; 0 leaves it out")
     parser.add_argument("--only-without", default="", choices=["", *CONTROLS], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.only_without:
@@ -38,7 +40,13 @@ def main() -> int:
             code = code or INVALID
         else:
             say(f"torture: without the {control} it finds the promise broken, as it should\n")
-    return code
+    return code or (_decide(given.seed, given.prompts) if given.prompts else HELD)
+
+
+def _decide(seed: int, prompts: int) -> int:
+    """The deciders' phase, in a process with settings of its own."""
+    command = [sys.executable, "-m", "tests.torture.deciders", "--seed", str(seed), "--prompts", str(prompts)]
+    return subprocess.run(command, check=False).returncode
 
 
 def _try(seconds: float, seed: int, without: str) -> int:

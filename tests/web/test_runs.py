@@ -25,8 +25,8 @@ def test_the_list_takes_as_many_queries_for_three_runs_as_for_one(
         onboard(factories.actor(cast.bo))
     client = signed_in(cast.dev)
     client.get("/runs/")
-    # session, user, membership, runs; then for the inbox's count: member, groups, what waits for them
-    with django_assert_num_queries(7):
+    # session, user, membership, runs; then for the inbox's count: absences, member, groups, what waits for them
+    with django_assert_num_queries(8):
         page = client.get("/runs/")
     assert len(page.context["page"].items) == count
 

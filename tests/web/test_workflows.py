@@ -3,6 +3,7 @@
 import re
 
 from flowapp.engine import queries
+from flowapp.engine.search import Filter
 
 TYPED = {
     "input.name": "Nordwind",
@@ -14,7 +15,7 @@ TYPED = {
 
 
 def rows():
-    return queries.run_page(workflow="web-onboard").items
+    return queries.run_page(Filter(workflow="web-onboard")).items
 
 
 def test_the_list_shows_what_is_registered(cast, signed_in):

@@ -15,6 +15,7 @@ def register(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("dev", help="serve everything here, with the demo workspace", allow_abbrev=False)
     parser.add_argument("--port", type=int, default=PORT, help=f"the port to serve on ({PORT})")
+    parser.add_argument("--quiet", action="store_true", help="do not tell where runs go")
     parser.add_argument("--restarted", action="store_true", help=SUPPRESS)
     parser.set_defaults(command=_run)
 
@@ -22,4 +23,4 @@ def register(commands: _SubParsersAction[ArgumentParser]) -> None:
 def _run(arguments: Namespace) -> int:
     from .process import run
 
-    run(arguments.port, restarted=arguments.restarted)
+    run(arguments.port, restarted=arguments.restarted, quiet=arguments.quiet)

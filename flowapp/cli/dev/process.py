@@ -16,13 +16,14 @@ from flowapp.cli.errors import CommandFailed
 from flowapp.cli.output import note
 
 from . import application, card
+from .moves import Moves
 from .serving import WebServer, bind
 from .watch import Watcher
 
 RESTARTED = "--restarted"  # the hidden option of a process that follows itself after a change, once it was ready
 
 
-def run(port: int, *, restarted: bool) -> NoReturn:
+def run(port: int, *, restarted: bool, quiet: bool = False) -> NoReturn:
     """Serve until stopped. Ends the process, or replaces it by itself: it keeps its id all its life."""
     given = dict(os.environ)
     # Ctrl+C and SIGTERM are the same to us, also where a shell started us with SIGINT ignored.
@@ -33,7 +34,7 @@ def run(port: int, *, restarted: bool) -> NoReturn:
     _lock(home)
     if not restarted:
         card.remove(home)
-    dev = _Dev(home, listener, f"http://localhost:{port}", shown=restarted)
+    dev = _Dev(home, listener, f"http://localhost:{port}", shown=restarted, quiet=quiet)
     try:
         dev.live()
         _begin_anew(given, shown=dev.shown)
@@ -45,9 +46,10 @@ def run(port: int, *, restarted: bool) -> NoReturn:
 
 
 class _Dev:
-    def __init__(self, home: Path, listener: socket.socket, base_url: str, *, shown: bool) -> None:
+    def __init__(self, home: Path, listener: socket.socket, base_url: str, *, shown: bool, quiet: bool) -> None:
         self._home, self._listener, self._base_url = home, listener, base_url
         self._web: WebServer | None = None
+        self._moves = None if quiet else Moves()
         self.shown = shown  # whether people know the demo's keys and passwords already
         self.watcher = Watcher(Path.cwd(), on_change=self._stop_serving, on_template=_forget_templates)
 
@@ -70,6 +72,8 @@ class _Dev:
             if self.watcher.changed is None:
                 self._web.serve_until_stopped()
         finally:
+            if self._moves is not None:
+                self._moves.stop()
             self._app.stop()
 
     def _stop_serving(self) -> None:
@@ -84,6 +88,8 @@ class _Dev:
         else:
             card.show(self._base_url, self._app.demo, on_celery=self._app.worker is None)
             self.shown = True
+        if self._moves is not None:
+            self._moves.start()
 
 
 def _prepare(port: int) -> Path:

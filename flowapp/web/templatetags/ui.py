@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -103,6 +103,33 @@ def inbox_count(context: Context) -> str:
 def theme(context: Context) -> str:
     """The theme the reader chose: light, dark, or empty for the system's."""
     return shell.theme(context.get("request"))
+
+
+@register.filter
+def cat(text: object, more: object) -> str:
+    """Two values as one text; `add` would have them both be text already."""
+    return f"{text}{more}"
+
+
+@register.filter
+def called(recorded: Any, kind: str) -> Any:
+    """A step's recorded call as people think of it: its one argument, or all of them; by name where they have one."""
+    match recorded:
+        case [[only]] if kind == "step":
+            return only
+        case [list() as given] if kind == "step":
+            return given
+        case [list() as given, dict() as named] if kind == "step":
+            return named if not given else {"arguments": given, **named}
+        case _:
+            return recorded
+
+
+@register.filter
+def behind(children: Mapping[str, Any] | None, step: Any) -> Sequence[Any]:
+    """The child runs that a step of the waterfall waits, or waited, for."""
+    found: Sequence[Any] = (children or {}).get(f"{step.name}#{step.occurrence}", ())
+    return found
 
 
 @register.filter

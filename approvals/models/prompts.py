@@ -12,25 +12,16 @@ from django.db import models
 from django.db.models import F, Q
 
 from approvals import states
+from approvals.models.base import InLine, OfWorkspace
 from approvals.states import PromptStatus, PromptType, Risk
 from flowapp.engine import clock, codec
 from flowapp.tenancy.ids import uuid7
-from flowapp.tenancy.models import Member, Workspace
-from flowapp.tenancy.scope import ScopedModel
+from flowapp.tenancy.models import Member
 
 PENDING: Final = Q(status=PromptStatus.PENDING.value)
 
 
-class OfWorkspace(ScopedModel):
-    """A row whose indexes all begin with its workspace: one on the workspace alone would only mislead planners."""
-
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False, related_name="+")
-
-    class Meta(ScopedModel.Meta):
-        abstract = True
-
-
-class Prompt(OfWorkspace):
+class Prompt(InLine):
     """A question a run puts to people. `version` rises when what is asked changes, never otherwise."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -58,7 +49,7 @@ class Prompt(OfWorkspace):
     claimed_by = models.JSONField(null=True, help_text="Who is looking at it, until `claimed_until`.")
     claimed_until = models.DateTimeField(null=True)
     pooled = models.BooleanField(default=False, help_text="Put to groups and roles only: nobody in particular has it.")
-    queue_key = models.CharField(max_length=100, help_text="Its place in the inbox; see policies/ordering.py.")
+    search_text = models.TextField(default="", help_text="The words it is found by; see words.py.")
 
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -66,6 +57,8 @@ class Prompt(OfWorkspace):
     asked_at = models.DateTimeField(help_text="When its current level was asked.")
     due_at = models.DateTimeField(null=True, help_text="When something happens by itself: escalation or expiry.")
     closed_at = models.DateTimeField(null=True)
+    claimed_after_s = models.FloatField(null=True, help_text="How long it waited for its first claim.")
+    closed_after_s = models.FloatField(null=True, help_text="How long it was open.")
     timeout_s = models.FloatField(null=True)
     on_timeout = models.CharField(max_length=64, blank=True)
 
@@ -88,6 +81,12 @@ class Prompt(OfWorkspace):
             models.Index(F("workspace"), F("created_at").desc(), F("id").desc(), name="prompt_newest"),
             models.Index(F("workspace"), F("updated_at"), name="prompt_changed"),
             models.Index(F("workspace"), F("queue_key"), condition=PENDING & Q(pooled=True), name="prompt_pool"),
+            models.Index(F("workspace"), F("age_key"), condition=PENDING & Q(pooled=True), name="prompt_pool_age"),
+            models.Index(F("workspace"), F("due_key"), condition=PENDING & Q(pooled=True), name="prompt_pool_due"),
+            models.Index(
+                F("workspace"), F("amount_key"), condition=PENDING & Q(pooled=True), name="prompt_pool_amount"
+            ),
+            models.Index(F("workspace"), F("closed_at"), condition=~PENDING, name="prompt_closed"),
             models.Index(
                 F("workspace"),
                 F("workflow"),
@@ -120,15 +119,26 @@ class Prompt(OfWorkspace):
     @property
     def takes_votes(self) -> bool:
         """Whether one answer is not enough."""
-        return self.stages > 1 or self.stage_at().quorum > 1
+        return self.stages > 1 or self.stage_at().several
+
+    @property
+    def policies(self) -> list[list[Any]]:
+        """The [id, version] of each rule that was considered when it was opened."""
+        found: list[list[Any]] = self.options.get("policy", {}).get("considered", [])
+        return found
+
+    @property
+    def wants_several(self) -> bool:
+        """Whether any of its stages wants more than one person, or there are several."""
+        return self.stages > 1 or any(self.stage_at(number).several for number in range(1, self.stages + 1))
 
     def stage_at(self, number: int | None = None) -> states.Stage:
         """The present stage, or the one of this number, from 1."""
         kept = self.options.get("stages", ())
-        return states.Stage(**kept[(number or self.stage) - 1]) if kept else states.Stage(())
+        return states.Stage.from_json(kept[(number or self.stage) - 1]) if kept else states.Stage(())
 
 
-class Assignment(OfWorkspace):
+class Assignment(InLine):
     """One of those a prompt is put to. It carries the prompt's place, so that an inbox reads by one index."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -137,16 +147,30 @@ class Assignment(OfWorkspace):
     value = models.CharField(max_length=254, help_text="As written: an e-mail address, or a name.")
     target = models.CharField(max_length=254, help_text="As matched: user:ID, group:ID, role:NAME or agent:NAME.")
     stage = models.PositiveSmallIntegerField(default=1, help_text="The stage it belongs to.")
+    line = models.PositiveSmallIntegerField(default=1, help_text="Which of those side by side in its stage.")
     level = models.PositiveSmallIntegerField(default=0, help_text="The escalation that added it.")
     active = models.BooleanField(default=True, help_text="They may decide now: the prompt is open, and at this stage.")
-    queue_key = models.CharField(max_length=100)
     closed_at = models.DateTimeField(null=True)
 
     class Meta(OfWorkspace.Meta):
-        constraints = (models.UniqueConstraint(fields=["prompt", "stage", "target"], name="assignment_once"),)
+        constraints = (models.UniqueConstraint(fields=["prompt", "stage", "line", "target"], name="assignment_once"),)
         indexes = (
             models.Index(
                 F("workspace"), F("target"), F("queue_key"), F("prompt"), condition=Q(active=True), name="assigned_open"
+            ),
+            models.Index(
+                F("workspace"), F("target"), F("age_key"), F("prompt"), condition=Q(active=True), name="assigned_age"
+            ),
+            models.Index(
+                F("workspace"), F("target"), F("due_key"), F("prompt"), condition=Q(active=True), name="assigned_due"
+            ),
+            models.Index(
+                F("workspace"),
+                F("target"),
+                F("amount_key"),
+                F("prompt"),
+                condition=Q(active=True),
+                name="assigned_amount",
             ),
             models.Index(
                 F("workspace"),
@@ -176,18 +200,28 @@ class Decision(OfWorkspace):
     actor = models.JSONField(null=True)
     member = models.ForeignKey(Member, on_delete=models.SET_NULL, null=True, related_name="+")
     key_id = models.UUIDField(null=True)
+    rule = models.ForeignKey(
+        "approvals.PolicyVersion", on_delete=models.PROTECT, null=True, db_index=False, related_name="decisions"
+    )
     at = models.DateTimeField()
     channel = models.CharField(max_length=20)
     timed_out = models.BooleanField(default=False)
     final = models.BooleanField(default=True, help_text="It ended the prompt; a vote towards a quorum does not.")
     stage = models.PositiveSmallIntegerField(default=1)
+    line = models.PositiveSmallIntegerField(default=1, help_text="Which of those side by side in its stage.")
     version = models.PositiveIntegerField(default=1, help_text="The prompt's version that was answered.")
     payload_digest = models.CharField(max_length=64)
+    changes = models.JSONField(default=list, help_text='What an edit changed: [{"label", "before", "after"}], masked.')
+    took_s = models.FloatField(null=True, help_text="How long they had had it: since it was asked, or they claimed it.")
 
     class Meta(OfWorkspace.Meta):
+        indexes = (
+            models.Index(F("workspace"), F("at"), name="decision_by_time"),
+            models.Index(F("rule"), F("at").desc(), condition=Q(rule__isnull=False), name="decision_by_rule"),
+        )
         constraints = (
             models.UniqueConstraint(fields=["prompt"], condition=Q(final=True), name="decision_one_final"),
-            models.UniqueConstraint(fields=["prompt", "stage", "member"], name="decision_once_a_member"),
+            models.UniqueConstraint(fields=["prompt", "stage", "line", "member"], name="decision_once_a_member"),
             models.CheckConstraint(condition=Q(timed_out=True) | Q(actor__isnull=False), name="decision_has_actor"),
         )
 
@@ -214,6 +248,7 @@ class Decision(OfWorkspace):
             at=self.at,
             channel=self.channel,
             stage=self.stage,
+            line=self.line,
         )
 
     def result(self) -> states.Decision[Any]:

@@ -1,0 +1,106 @@
+"""The mails: a question with its link, how one's own request ended, a mention, the day's digest."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from approvals import queries
+from approvals.actions.channels import links, question
+from approvals.models import SignedLink
+from approvals.policies.notices import Kind
+from approvals.queries import PromptView
+from approvals.states import PromptNotFound, PromptStatus
+from flowapp.integrations import email, outbox
+from flowapp.integrations.email import Mail
+from flowapp.integrations.models import OutboxMessage
+from flowapp.tenancy import queries as tenancy
+from flowapp.tenancy.models import Member
+
+_LEADS = {
+    Kind.REMINDER: "Reminder: ",
+    Kind.ESCALATION: "Escalated: ",
+    Kind.DECIDED: "Your request: ",
+    Kind.MENTION: "You were mentioned: ",
+}
+
+
+@outbox.sender("email")
+def send(message: OutboxMessage) -> None:
+    """Write the mail as things stand now, and send it; what is no longer asked is no longer mailed."""
+    member = tenancy.members().filter(pk=message.payload["member"], user__is_active=True).first()
+    if member is None:
+        return
+    mail = _digest(message, member) if message.payload["kind"] == "digest" else _about_prompt(message, member)
+    if mail is not None:
+        email.send(mail, id=message.pk)
+
+
+def _about_prompt(message: OutboxMessage, member: Member) -> Mail | None:
+    view = _view(message.payload["prompt"])
+    kind = Kind(message.payload["kind"])
+    if view is None:
+        return None
+    if "link" in message.payload:
+        return _question(message, member, view, kind) if view.status == PromptStatus.PENDING else None
+    context = _shown(view) | {"member": member, "ending": question.ending(view)}
+    return _mail("ended", context, to=member, subject=f"{_LEADS[kind]}{view.title}", thread=str(view.id))
+
+
+def _question(message: OutboxMessage, member: Member, view: PromptView, kind: Kind) -> Mail | None:
+    link = SignedLink.objects.filter(pk=message.payload["link"], version=view.version).first()
+    if link is None or link.serial != message.payload["serial"]:
+        return None  # it is asked anew, or a newer mail is on its way
+    context = _shown(view) | {
+        "member": member,
+        "link": links.address(link, link.serial),
+        "link_until": question.moment(link.expires_at),
+        "elsewhere": question.elsewhere(view),
+        "reminder": kind == Kind.REMINDER,
+    }
+    return _mail("question", context, to=member, subject=f"{_LEADS.get(kind, '')}{view.title}", thread=str(view.id))
+
+
+def _digest(message: OutboxMessage, member: Member) -> Mail | None:
+    news = [(Kind(one["kind"]), _view(one["prompt"])) for one in message.payload["news"]]
+    known = [(kind, view) for kind, view in news if view is not None]
+    asked = [(kind, view) for kind, view in known if kind not in (Kind.DECIDED, Kind.MENTION)]
+    waiting = [_shown(view) for _, view in asked if view.status == PromptStatus.PENDING]
+    over = [
+        _shown(view) | {"ending": question.ending(view)} for kind, view in known if kind in (Kind.DECIDED, Kind.MENTION)
+    ]
+    if not waiting and not over:
+        return None
+    counted = f"{len(waiting)} to decide" if waiting else f"{len(over)} decided"
+    context = {"member": member, "waiting": waiting, "over": over}
+    return _mail("digest", context, to=member, subject=f"Your day in Flowapp: {counted}", thread="")
+
+
+def _shown(view: PromptView) -> dict[str, Any]:
+    return {
+        "sentence": question.sentence(view),
+        "workflow": view.workflow,
+        "rows": question.payload(view),
+        "message": view.message,
+        "by_agent": view.requester is not None and view.requester.kind == "agent",
+        "facts": question.facts(view) if view.status == PromptStatus.PENDING else [],
+        "answers": [one["label"] for one in question.outcomes(view)],
+        "url": question.address(view.id),
+    }
+
+
+def _mail(name: str, context: dict[str, Any], *, to: Member, subject: str, thread: str) -> Mail:
+    around = context | {"settings_url": f"{settings.FLOWAPP_BASE_URL}{reverse('notifications')}"}
+    text, html = (render_to_string(f"approvals/mail/{name}.{part}", around) for part in ("txt", "html"))
+    return Mail(to=to.user.email, subject=subject, text=text, html=html, thread=thread)
+
+
+def _view(prompt_id: str) -> PromptView | None:
+    try:
+        return queries.prompt_detail(UUID(prompt_id))
+    except PromptNotFound:
+        return None

@@ -1,0 +1,155 @@
+"""A prompt as a message in Slack: buttons while its reader may answer there, and never any once they may not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from approvals import queries
+from approvals.actions import eligibility
+from approvals.actions.channels import question
+from approvals.models import Decision, Prompt
+from approvals.policies.notices import Kind
+from approvals.queries import PromptView
+from approvals.states import PromptNotFound, PromptStatus, Refused, StepUpRequired
+from flowapp.integrations import outbox, slack
+from flowapp.integrations.models import OutboxMessage
+from flowapp.integrations.slack import Shown
+from flowapp.tenancy import queries as tenancy
+from flowapp.tenancy.models import Member
+
+PRESS: Final = "prompt.decide"
+_STYLES: Final = {"primary": "primary", "danger": "danger"}
+_SECTION: Final = 2900  # characters; Slack takes 3,000 in a block, 50 blocks in a message, 150 in a header
+_MOST_BLOCKS: Final = 40
+_MOST_BUTTONS: Final = 20  # Slack takes 25 beside each other
+
+
+@outbox.sender("slack")
+def send(message: OutboxMessage) -> None:
+    """Bring a member's message about a prompt to what the prompt is now; the first time, post it."""
+    payload = message.payload
+    member = tenancy.members().filter(pk=payload["member"]).first()
+    if member is None:
+        return
+    prompt_id = UUID(payload["prompt"])
+    if payload.get("about") == "end":
+        slack.messages.show(end_of(prompt_id), member, lambda: _ended(prompt_id))
+        return
+    slack.messages.show(prompt_id, member, lambda: shown(prompt_id, member))
+    if payload["kind"] == Kind.REMINDER and _waits_for(prompt_id, member):
+        slack.messages.remark(prompt_id, member, "Still waiting for an answer.")
+
+
+def end_of(prompt_id: UUID) -> UUID:
+    """The subject of the message that tells its requester how a prompt ended."""
+    return uuid5(prompt_id, "end")
+
+
+def shown(prompt_id: UUID, member: Member) -> Shown:
+    """The prompt as it is now, for this reader."""
+    try:
+        view = queries.prompt_detail(prompt_id)
+    except PromptNotFound:
+        return Shown("This prompt is gone.", [_text("This prompt is gone.")], worth_posting=False)
+    closing = _standing(view, member)
+    answerable = closing is None
+    blocks, whole = _body(view)
+    if closing is not None:
+        blocks.append(_text(closing))
+    elif why := question.elsewhere(view) or ("" if whole else "It is too long for Slack. Open it to answer."):
+        blocks += [_text(why), _actions([_link(view)])]
+    else:
+        blocks.append(_actions([*_buttons(view), _link(view)]))
+    return Shown(question.sentence(view)[:_SECTION], blocks, worth_posting=answerable)
+
+
+def _waits_for(prompt_id: UUID, member: Member) -> bool:
+    return shown(prompt_id, member).worth_posting
+
+
+def _standing(view: PromptView, member: Member) -> str | None:
+    """What keeps this reader from answering, in words; None while they may."""
+    if view.status != PromptStatus.PENDING:
+        return question.ending(view)
+    if own := Decision.objects.filter(prompt=view.id, stage=view.stage, member=member).first():
+        label = next((one["label"] for one in question.outcomes(view) if one["value"] == own.outcome), own.outcome)
+        return f"You answered “{label}”. More answers are needed."
+    refusal = _refusal(view.id, member)
+    return str(refusal) if refusal else None
+
+
+def _refusal(prompt_id: UUID, member: Member) -> Refused | None:
+    refusal = eligibility.barred(Prompt.objects.get(pk=prompt_id), by=tenancy.actor_for(member))
+    return None if isinstance(refusal, StepUpRequired) else refusal
+
+
+def _ended(prompt_id: UUID) -> Shown:
+    view = queries.prompt_detail(prompt_id)
+    text = f"{view.title}\n{question.ending(view)}"
+    return Shown(text[:_SECTION], [*_paragraphs(text), _actions([_link(view)])])
+
+
+def _body(view: PromptView) -> tuple[list[dict[str, Any]], bool]:
+    """What is asked, on what, and what follows; and whether all of it is there."""
+    blocks = _paragraphs(question.sentence(view), bold=True)
+    for line in question.payload(view):
+        blocks += _paragraphs(f"{line['label']}: {line['value']}")
+    if view.message:
+        blocks.append(_context("In the words of the workflow or its requester, not Flowapp's:"))
+        blocks += _paragraphs(view.message)
+    if facts := question.facts(view):
+        blocks += _paragraphs(" ".join(facts))
+    return blocks[:_MOST_BLOCKS], len(blocks) <= _MOST_BLOCKS and len(view.outcomes) <= _MOST_BUTTONS
+
+
+def _buttons(view: PromptView) -> list[dict[str, Any]]:
+    return [_button(view, outcome) for outcome in question.outcomes(view)]
+
+
+def _button(view: PromptView, outcome: dict[str, Any]) -> dict[str, Any]:
+    value = {"prompt": str(view.id), "outcome": outcome["value"], "version": view.version}
+    label = outcome["label"] + ("…" if outcome["needs_reason"] else "")
+    button: dict[str, Any] = {
+        "type": "button",
+        "action_id": f"{PRESS}:{outcome['value']}",
+        "text": _plain(label[:75]),
+        "value": json.dumps(value),
+    }
+    if style := _STYLES.get(outcome.get("tone", "")):
+        button["style"] = style
+    return button
+
+
+def _link(view: PromptView) -> dict[str, Any]:
+    return {
+        "type": "button",
+        "action_id": "prompt.open",
+        "text": _plain("Open in Flowapp"),
+        "url": question.address(view.id),
+    }
+
+
+def _actions(elements: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "actions", "elements": elements}
+
+
+def _paragraphs(text: str, *, bold: bool = False) -> list[dict[str, Any]]:
+    """The text in as many blocks as it needs, as it is: nothing in it is read as formatting, a link or a mention."""
+    parts = [text[at : at + _SECTION] for at in range(0, len(text), _SECTION)] or ["–"]
+    if bold and len(text) <= 150:
+        return [{"type": "header", "text": _plain(text)}]
+    return [_text(part) for part in parts]
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": _plain(text[:_SECTION] or "–")}
+
+
+def _context(text: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [_plain(text)]}
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}

@@ -1,0 +1,92 @@
+"""Facts: what rooms above are told in the very transaction in which it happens, such as an event or the end of a run.
+
+Who listens says for which workspaces, so that nothing is made up that nobody hears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from flowapp.tenancy.scope import scoped
+
+from . import clock
+from .states import RunStatus
+
+if TYPE_CHECKING:
+    from .models import Run
+
+ENDS = {
+    RunStatus.COMPLETED: "run.completed",
+    RunStatus.FAILED: "run.failed",
+    RunStatus.CANCELLED: "run.cancelled",
+    RunStatus.NEEDS_ATTENTION: "run.needs_attention",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that has happened, once it is committed. `id` is the same however often it is told.
+
+    `source` says what kind of actor published it; empty for what Flowapp itself noticed.
+    """
+
+    name: str
+    id: str
+    at: datetime
+    data: Any
+    source: str = ""
+
+
+class Listener(Protocol):
+    """A room that wants to know."""
+
+    def hears(self, workspace_id: UUID) -> bool:
+        """Whether it listens for this workspace: asked very often, so it must be cheap."""
+
+    def tell(self, fact: Fact) -> None:
+        """Take a fact of the workspace in scope, in the transaction of what it tells of."""
+
+
+_listeners: list[Listener] = []
+
+
+def listen(listener: Listener) -> None:
+    """Have it told from now on."""
+    _listeners.append(listener)
+
+
+def heard(workspace_ids: Iterable[UUID]) -> bool:
+    """Whether anybody listens for one of these workspaces."""
+    return any(listener.hears(one) for one in set(workspace_ids) for listener in _listeners)
+
+
+def tell(workspace_id: UUID, fact: Fact) -> None:
+    """Tell whoever listens for the workspace."""
+    for listener in _listeners:
+        if listener.hears(workspace_id):
+            with scoped(workspace_id):
+                listener.tell(fact)
+
+
+def run_ended(run: Run) -> None:
+    """Tell that a run ended, or stopped for a person; its row carries that already. Nothing for other statuses."""
+    name = ENDS.get(RunStatus(run.status))
+    if name is None or not heard([run.workspace_id]):
+        return
+    at = run.ended_at or clock.now()
+    data = {
+        "id": str(run.id),
+        "workflow": run.workflow,
+        "version": run.version,
+        "status": str(run.status),
+        "error": run.error,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+    }
+    # A run that is retried ends again, under another fence: another fact.
+    tell(run.workspace_id, Fact(name, f"{name}:{run.id}:{run.fence}", at, data))

@@ -1,0 +1,76 @@
+"""What the engine tells those who measure it: outcomes, ends, claims, commits. Costs nothing while nobody observes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import whereabouts
+
+if TYPE_CHECKING:
+    from .calls import Call
+    from .models import Run
+    from .records import CheckpointRow
+
+
+class Observer(Protocol):
+    """Somebody who measures. Called on the engine's own threads: be quick, never wait, never raise."""
+
+    def attempting(self, run: Run, call: Call) -> None:
+        """An attempt of a step begins, in the context in which its function will run."""
+
+    def outcome(self, run: Run, row: CheckpointRow, notes: dict[str, Any] | None) -> None:
+        """The outcome of a step or wait is committed; `notes` is what the step said of itself by `annotate`."""
+
+    def ended(self, run: Run, status: str, error: dict[str, Any] | None) -> None:
+        """A run ended, or stopped for a person."""
+
+    def claimed(self, count: int) -> None:
+        """This process took so many runs at once."""
+
+    def committed(self, writes: int, seconds: float) -> None:
+        """So many writes were committed together, in so long."""
+
+
+observers: list[Observer] = []
+
+
+def observe(observer: Observer) -> None:
+    """Have it told from now on."""
+    observers.append(observer)
+
+
+def attempting(run: Run, call: Call) -> None:
+    """Pass it on."""
+    for observer in observers:
+        observer.attempting(run, call)
+
+
+def outcome(run: Run, row: CheckpointRow, notes: dict[str, Any] | None) -> None:
+    """Pass it on."""
+    for observer in observers:
+        observer.outcome(run, row, notes)
+
+
+def annotate(**attributes: str | float | bool) -> None:
+    """Inside a step: say something about it for its span, such as `gen_ai.request.model`."""
+    call = whereabouts.current_call()
+    if call is not None and observers:
+        call.notes = {**(call.notes or {}), **attributes}
+
+
+def ended(run: Run, status: str, error: dict[str, Any] | None = None) -> None:
+    """Pass it on."""
+    for observer in observers:
+        observer.ended(run, status, error)
+
+
+def claimed(count: int) -> None:
+    """Pass it on."""
+    for observer in observers:
+        observer.claimed(count)
+
+
+def committed(writes: int, seconds: float) -> None:
+    """Pass it on."""
+    for observer in observers:
+        observer.committed(writes, seconds)

@@ -1,0 +1,104 @@
+"""Delivering what is in the outbox: claim with a lease, send, note how it went. Any number of processes may do so."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from flowapp.engine import clock
+from flowapp.tenancy.scope import scoped
+
+from .models import OutboxMessage, OutboxStatus
+from .outbox import GiveUp, TryAgain, senders
+
+logger = logging.getLogger("flowapp.integrations")
+LEASE = timedelta(minutes=2)  # longer than any sender's own timeouts
+FIRST_PAUSE = 5.0  # seconds
+LONGEST_PAUSE = 3600.0
+DEAD_AFTER = timedelta(days=1)
+KEEP_SENT = timedelta(days=7)
+PRUNE_AT_ONCE = 1000
+
+
+def deliver(*channels: str) -> int:
+    """Send, in this thread, all that is due now, of these channels or all; how many attempts that took. For tests."""
+    tried = 0
+    while claimed := [one for channel in channels or tuple(senders) for one in claim(channel, 50)]:
+        for one in claimed:
+            send(one)
+        tried += len(claimed)
+    return tried
+
+
+def claim(channel: str, limit: int) -> list[OutboxMessage]:
+    """Take up to `limit` due messages of a channel, the longest waiting first; nobody else sends them for now."""
+    now = clock.now()
+    due = OutboxMessage.unscoped.filter(channel=channel, status=OutboxStatus.PENDING, due_at__lte=now)
+    if not due.exists():  # read without a lock, which on SQLite would be everybody's
+        return []
+    with transaction.atomic():
+        skip = connection.features.has_select_for_update_skip_locked
+        rows = list(due.order_by("due_at").select_for_update(skip_locked=skip)[:limit])
+        for row in rows:
+            row.attempts, row.due_at = row.attempts + 1, now + LEASE
+            row.first_tried_at = row.first_tried_at or now
+        OutboxMessage.unscoped.bulk_update(rows, ["attempts", "due_at", "first_tried_at"])
+    return rows
+
+
+def send(message: OutboxMessage) -> None:
+    """Make one attempt at a claimed message."""
+    try:
+        with scoped(message.workspace_id):
+            senders[message.channel](message)
+    except GiveUp as reason:
+        _note(message, status=OutboxStatus.DEAD, last_error=str(reason))
+        logger.warning("the %s message %s is dead: %s", message.channel, message.pk, reason)
+    except TryAgain as reason:
+        _later(message, str(reason), reason.after)
+    except Exception as error:  # whatever a sender runs into must not stop the others
+        logger.warning("the %s message %s was not delivered", message.channel, message.pk, exc_info=True)
+        _later(message, f"{type(error).__name__}: {error}", None)
+    else:
+        _note(message, status=OutboxStatus.SENT, sent_at=clock.now(), last_error="")
+
+
+def prune() -> int:
+    """Forget messages that were delivered a while ago, a batch at a time; how many."""
+    old = OutboxMessage.unscoped.filter(status=OutboxStatus.SENT, sent_at__lt=clock.now() - KEEP_SENT)
+    ids = list(old.order_by("sent_at").values_list("pk", flat=True)[:PRUNE_AT_ONCE])
+    if ids:
+        OutboxMessage.unscoped.filter(pk__in=ids).delete()
+    return len(ids)
+
+
+def _later(message: OutboxMessage, reason: str, after: float | None) -> None:
+    now = clock.now()
+    if now - (message.first_tried_at or now) >= DEAD_AFTER:
+        _note(message, status=OutboxStatus.DEAD, last_error=reason)
+        logger.error("the %s message %s is dead after a day of trying: %s", message.channel, message.pk, reason)
+        return
+    _note(message, due_at=now + timedelta(seconds=_pause(message.attempts, after)), last_error=reason)
+
+
+def _pause(attempts: int, after: float | None) -> float:
+    """Seconds until the next attempt: as the receiver asked, else growing, with jitter so that crowds disperse."""
+    if after is not None:
+        return min(max(after, 0.0), DEAD_AFTER.total_seconds()) + random.uniform(0, 1)  # noqa: S311 - jitter
+    longest = min(FIRST_PAUSE * 2.0 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
+
+
+def _note(message: OutboxMessage, **fields: datetime | str | None) -> None:
+    """Say how the attempt went, unless it took so long that another was made."""
+    mine = OutboxMessage.unscoped.filter(pk=message.pk, attempts=message.attempts, status=OutboxStatus.PENDING)
+    mine.update(**fields)
+
+
+def channels() -> Sequence[str]:
+    """The channels that have a sender here."""
+    return tuple(senders)

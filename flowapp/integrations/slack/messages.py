@@ -1,0 +1,112 @@
+"""A message about a subject to a member: posted once, then kept as the subject now is. One thread writes it at a time.
+
+The row is there before the subject is read, so whoever changes the subject afterwards finds the row and has it shown
+again; and while one thread writes the message, the next one waits, so the last one to write has read last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from flowapp.engine import clock
+from flowapp.integrations.outbox import TryAgain, let_go
+from flowapp.integrations.slack import connections, people
+from flowapp.integrations.slack.client import client, delivering
+from flowapp.integrations.slack_tables import SlackMessage
+from flowapp.tenancy.models import Member
+
+_BUSY: Final = timedelta(minutes=1)  # longer than posting may take
+_GONE: Final = frozenset({"message_not_found", "channel_not_found", "cant_update_message", "is_inactive"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a message shows: its blocks, and the line that notifications and screen readers give."""
+
+    text: str
+    blocks: list[dict[str, Any]]
+    worth_posting: bool = True  # not for a first message: what is over needs none
+
+
+type Render = Callable[[], Shown]
+
+
+def shown_to(subject: UUID) -> list[UUID]:
+    """The members who have, or are about to have, a message about the subject."""
+    return list(SlackMessage.objects.filter(subject=subject).values_list("member_id", flat=True))
+
+
+def show(subject: UUID, member: Member, render: Render) -> None:
+    """Post or update the member's message about the subject. For an outbox sender: raises TryAgain and GiveUp."""
+    connected = connections.connection()
+    if connected is None:
+        return
+    slack = client(connections.bot_token(connected))
+    row, _ = SlackMessage.objects.get_or_create(subject=subject, member=member)
+    with _alone(row):
+        row.refresh_from_db()
+        shown = render()
+        with delivering():
+            _write(slack, row, member, shown)
+
+
+def _write(slack: WebClient, row: SlackMessage, member: Member, shown: Shown) -> None:
+    if row.ts:
+        _update(slack, row, shown)
+    elif shown.worth_posting and (account := people.account_of(member, slack)):
+        let_go()
+        posted = slack.chat_postMessage(channel=account, text=shown.text, blocks=shown.blocks, unfurl_links=False)
+        row.channel, row.ts = str(posted["channel"]), str(posted["ts"])
+        row.save(update_fields=["channel", "ts"])
+
+
+def remark(subject: UUID, member: Member, text: str) -> None:
+    """Say something beneath the member's message about the subject, which an update alone would not ring for."""
+    connected, stands = connections.connection(), stands_at(subject, member)
+    if connected is not None and stands is not None:
+        with delivering():
+            slack = client(connections.bot_token(connected))
+            slack.chat_postMessage(channel=stands[0], thread_ts=stands[1], text=text, mrkdwn=False)
+
+
+def show_at(channel: str, ts: str, shown: Shown) -> None:
+    """Update a message that stands somewhere without being known: its post was cut off before it was noted."""
+    connected = connections.connection()
+    if connected is not None:
+        with delivering():
+            _update(client(connections.bot_token(connected)), SlackMessage(channel=channel, ts=ts), shown)
+
+
+def stands_at(subject: UUID, member: Member) -> tuple[str, str] | None:
+    """Where the member's message about the subject is known to stand."""
+    row = SlackMessage.objects.filter(subject=subject, member=member).exclude(ts="").first()
+    return (row.channel, row.ts) if row else None
+
+
+def _update(slack: WebClient, row: SlackMessage, shown: Shown) -> None:
+    try:
+        slack.chat_update(channel=row.channel, ts=row.ts, text=shown.text, blocks=shown.blocks)
+    except SlackApiError as error:
+        if error.response.get("error") not in _GONE:  # somebody deleted it: nothing is left to press
+            raise
+
+
+@contextmanager
+def _alone(row: SlackMessage) -> Iterator[None]:
+    now = clock.now()
+    mine = SlackMessage.objects.filter(pk=row.pk)
+    if not mine.filter(Q(busy_until=None) | Q(busy_until__lte=now)).update(busy_until=now + _BUSY):
+        raise TryAgain("the message is just being written", after=0.5)
+    try:
+        yield
+    finally:
+        mine.filter(busy_until=now + _BUSY).update(busy_until=None)

@@ -1,0 +1,98 @@
+"""Who is who: a member's Slack account is found by their e-mail address, or linked by themselves on a page of ours."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from django.core import signing
+from django.core.cache import cache
+from django.db import transaction
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from flowapp import audit
+from flowapp.engine import clock
+from flowapp.integrations.outbox import let_go
+from flowapp.integrations.slack_tables import SlackConnection, SlackUser
+from flowapp.tenancy.actors import Actor
+from flowapp.tenancy.models import Member
+
+LINK_LASTS: Final = 600  # seconds
+_SALT: Final = "flowapp.slack.link"
+_UNKNOWN_LASTS: Final = 3600  # seconds; Slack allows few look-ups a minute
+
+
+class TakenAccount(Exception):
+    """This Slack account belongs to another member here; an admin can take it away from them first."""
+
+    def __str__(self) -> str:
+        return str(self.__doc__)
+
+
+def account_of(member: Member, slack: WebClient) -> str | None:
+    """The member's Slack id; None when Slack knows nobody with their address. Raises SlackApiError."""
+    known = SlackUser.objects.filter(member=member).values_list("slack_id", flat=True).first()
+    asked = f"slack-unknown:{member.pk}"
+    if known or cache.get(asked):
+        return known
+    let_go()
+    try:
+        found = str(slack.users_lookupByEmail(email=member.user.email)["user"]["id"])
+    except SlackApiError as error:
+        if error.response.get("error") != "users_not_found":
+            raise
+        cache.set(asked, True, _UNKNOWN_LASTS)
+        return None
+    row = SlackUser(
+        workspace_id=member.workspace_id, member=member, slack_id=found, by_email=True, linked_at=clock.now()
+    )
+    SlackUser.objects.bulk_create([row], ignore_conflicts=True)
+    # Somebody else may have linked that account to themselves; then it is not asked for this member.
+    return SlackUser.objects.filter(member=member).values_list("slack_id", flat=True).first()
+
+
+def member_of(slack_id: str) -> Member | None:
+    """The active member behind a Slack account."""
+    found = SlackUser.objects.filter(slack_id=slack_id, member__user__is_active=True).select_related("member__user")
+    return next((one.member for one in found), None)
+
+
+def link_token(connected: SlackConnection, slack_id: str, name: str) -> str:
+    """What proves to our page, for ten minutes, that this Slack account asked to be linked."""
+    return signing.dumps([str(connected.workspace_id), connected.team_id, slack_id, name], salt=_SALT)
+
+
+def linked_by(token: str, workspace_id: UUID) -> tuple[str, str] | None:
+    """The Slack id and name that a token is for; None when it is not ours, too old or for another workspace."""
+    try:
+        workspace, _, slack_id, name = signing.loads(token, salt=_SALT, max_age=LINK_LASTS)
+    except (signing.BadSignature, ValueError):
+        return None
+    return (slack_id, name) if workspace == str(workspace_id) else None
+
+
+@transaction.atomic
+def link(*, member: Member, slack_id: str, by: Actor) -> None:
+    """Make a Slack account this member's, instead of the one they had. Raises TakenAccount."""
+    if SlackUser.objects.filter(slack_id=slack_id).exclude(member=member).exists():
+        raise TakenAccount
+    SlackUser.objects.update_or_create(
+        member=member,
+        defaults={"slack_id": slack_id, "by_email": False, "linked_at": clock.now(), "workspace": member.workspace},
+    )
+    audit.record(by=by, verb="slack.linked", target=f"member:{member.pk}", after={"slack": slack_id})
+
+
+@transaction.atomic
+def unlink(*, member: Member, by: Actor) -> None:
+    """Take a member's Slack account away from them."""
+    gone, _ = SlackUser.objects.filter(member=member).delete()
+    if gone:
+        cache.delete(f"slack-unknown:{member.pk}")
+        audit.record(by=by, verb="slack.unlinked", target=f"member:{member.pk}")
+
+
+def known_account(member: Member) -> SlackUser | None:
+    """The member's Slack account, as far as it is known."""
+    return SlackUser.objects.filter(member=member).first()

@@ -1,0 +1,1 @@
+"""What operators measure Flowapp by: Prometheus metrics and OpenTelemetry traces."""

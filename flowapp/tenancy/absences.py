@@ -1,0 +1,158 @@
+"""Who is away, and who stands in for them meanwhile: keeping it, and reading it. The workspace in scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from . import queries
+from .actors import Actor
+from .errors import NotAllowed, NotHere, Unfit
+from .keys import APPROVALS_DECIDE
+from .models import Absence, Member, Role, Workspace
+from .scope import current
+from .signals import tell
+from .standing_in import Span, loop
+
+ARRANGERS = frozenset({Role.OWNER, Role.ADMIN, Role.MANAGER})  # who may say it for others, such as the sick
+
+
+@dataclass(frozen=True, slots=True)
+class StoodInFor:
+    """Somebody who is away, and everything that means them: their own address, role and groups."""
+
+    member_id: UUID
+    email: str
+    name: str
+    specs: frozenset[str]
+
+
+@transaction.atomic
+def set_absence(
+    *, member: Member, starts_at: datetime, ends_at: datetime, substitute: Member, by: Actor, now: datetime
+) -> Absence:
+    """A member is away for a while, and somebody stands in.
+
+    Raises Unfit when the times are wrong, meet another absence of theirs, or would lead back to themselves.
+    """
+    _allow(member, by)
+    # One at a time: two that are saved at once could close a loop that neither sees. Rows that refer to it do not wait.
+    Workspace.objects.select_for_update(no_key=True).get(pk=current())
+    span = Span(member.pk, substitute.pk, starts_at, ends_at)
+    if errors := _errors(span, now) or _loop_errors(span, now):
+        raise Unfit(errors)
+    absence = Absence.objects.create(member=member, substitute=substitute, starts_at=starts_at, ends_at=ends_at)
+    tell(by=by, verb="absence.set", target=f"member:{member.pk}", after=_shown(absence))
+    return absence
+
+
+@transaction.atomic
+def end_absence(absence_id: UUID, *, by: Actor, now: datetime) -> None:
+    """End an absence now, or take back one that has not begun. Raises NotHere."""
+    absence = _whole().select_for_update(of=("self",)).filter(pk=absence_id).first()
+    if absence is None:
+        raise NotHere("There is no such absence here.")
+    _allow(absence.member, by)
+    before = _shown(absence)
+    if absence.starts_at >= now:
+        absence.delete()
+    elif absence.ends_at > now:
+        absence.ends_at = now
+        absence.save(update_fields=["ends_at"])
+    tell(by=by, verb="absence.ended", target=f"member:{absence.member_id}", before=before)
+
+
+def current_and_coming(now: datetime, *, limit: int = 200) -> list[Absence]:
+    """Who is or will be away, soonest first."""
+    return list(_whole().filter(ends_at__gt=now).order_by("starts_at", "pk")[:limit])
+
+
+def standing_in_for(member_id: UUID, now: datetime) -> list[StoodInFor]:
+    """The members for whom this one answers now: those away who named them, and those these were to stand in for."""
+    found: dict[UUID, Member] = {}
+    asked: set[UUID] = {member_id}
+    while asked:
+        away = _at(now).filter(substitute__in=asked).exclude(member__in=[member_id, *found])
+        members = [absence.member for absence in away]
+        found |= {member.pk: member for member in members}
+        asked = {member.pk for member in members}
+    return [
+        StoodInFor(member.pk, member.user.email, str(member), frozenset(queries.specs_of(member.pk)))
+        for member in found.values()
+    ]
+
+
+def away_among(emails: Iterable[str], now: datetime) -> list[Absence]:
+    """Which of these people are away now."""
+    wanted = list(emails)
+    return list(_at(now).filter(member__user__email__in=wanted).order_by("ends_at")) if wanted else []
+
+
+def reached_through(members: Iterable[UUID], now: datetime) -> QuerySet[Member]:
+    """Who stands in now for any of these members, also through others who are away themselves."""
+    asked = set(members)
+    found: set[UUID] = set()
+    while asked:
+        found |= (asked := set(_at(now).filter(member__in=asked).values_list("substitute_id", flat=True)) - found)
+    return queries.members().filter(pk__in=found, user__is_active=True)
+
+
+def _at(now: datetime) -> QuerySet[Absence]:
+    return _whole().filter(starts_at__lte=now, ends_at__gt=now)
+
+
+def _whole() -> QuerySet[Absence]:
+    return Absence.objects.select_related("member__user", "substitute__user")
+
+
+def _allow(member: Member, by: Actor) -> None:
+    """A substitute decides in a member's place, so a key that may not decide may not name one either."""
+    if by.key_id is not None and not queries.key_allows(by.key_id, APPROVALS_DECIDE):
+        raise NotAllowed("This API key may not say who stands in: it was not granted approvals:decide.")
+    if by.member_id == member.pk:
+        return
+    arranges = by.member_id is not None and Member.objects.filter(pk=by.member_id, role__in=ARRANGERS).exists()
+    if not arranges:
+        raise NotAllowed("You may say when you are away yourself; for others a manager, admin or owner may.")
+
+
+def _errors(span: Span, now: datetime) -> list[dict[str, object]]:
+    errors: list[dict[str, object]] = []
+    if span.end <= span.start:
+        errors.append({"loc": ["until"], "msg": "this is before it begins"})
+    elif span.end <= now:
+        errors.append({"loc": ["until"], "msg": "this has passed already"})
+    if span.substitute == span.member:
+        errors.append({"loc": ["substitute"], "msg": "somebody else has to stand in"})
+    if not Member.objects.filter(pk=span.substitute, user__is_active=True).exists():
+        errors.append({"loc": ["substitute"], "msg": "there is no such member here"})
+    met = Absence.objects.filter(member=span.member, starts_at__lt=span.end, ends_at__gt=span.start).first()
+    if met is not None and not errors:
+        told = f"{met.starts_at:%d %b %Y} to {met.ends_at:%d %b %Y}"
+        errors.append({"loc": ["from"], "msg": f"an absence from {told} is kept already; end that first"})
+    return errors
+
+
+def _loop_errors(span: Span, now: datetime) -> list[dict[str, object]]:
+    kept = Absence.objects.filter(Q(ends_at__gt=now), starts_at__lt=span.end, ends_at__gt=span.start)
+    rows = kept.values_list("member_id", "substitute_id", "starts_at", "ends_at")
+    around = loop(span, [Span(*row) for row in rows])
+    if not around:
+        return []
+    names = {one.pk: str(one) for one in Member.objects.select_related("user").filter(pk__in=around)}
+    told = " → ".join(names[pk] for pk in around)
+    return [{"loc": ["substitute"], "msg": f"nobody would be left to answer: {told}; choose somebody who is here"}]
+
+
+def _shown(absence: Absence) -> dict[str, str]:
+    return {
+        "member": absence.member.user.email,
+        "substitute": absence.substitute.user.email,
+        "from": absence.starts_at.isoformat(),
+        "until": absence.ends_at.isoformat(),
+    }

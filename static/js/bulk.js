@@ -1,0 +1,158 @@
+// Choosing several prompts: x chooses the row, Shift+x or a Shift-click those up to it, Escape none of them.
+// While some are chosen, a and d mean all of them; what is about to happen is shown first, with one reason for all.
+
+const REJECTIONS = ["deny", "reject", "decline"];
+const inbox = document.querySelector("[data-inbox]");
+const came = new Map(); // prompt id -> what its row says after a bulk decision
+let anchor = null;
+
+const bar = () => inbox.querySelector("#bulk");
+const rows = () => [...inbox.querySelectorAll("#rows li:not(.is-gone)")].filter(boxOf);
+const boxOf = (row) => row?.querySelector(".pick input");
+const chosen = () => rows().filter((row) => boxOf(row).checked);
+const here = () =>
+  document.activeElement?.closest?.("#rows li") ?? inbox.querySelector(".row[aria-current]")?.closest("li") ?? rows()[0];
+
+function toggle(row, upTo) {
+  const box = boxOf(row);
+  if (!box) return;
+  const all = rows();
+  const from = upTo && all.includes(anchor) ? all.indexOf(anchor) : all.indexOf(row);
+  const to = all.indexOf(row);
+  const wanted = upTo && all.includes(anchor) ? true : !box.checked;
+  for (const each of all.slice(Math.min(from, to), Math.max(from, to) + 1)) boxOf(each).checked = wanted;
+  anchor = row;
+  show(true);
+}
+
+function clear() {
+  for (const row of chosen()) boxOf(row).checked = false;
+  anchor = null;
+  show(true);
+}
+
+/** Make the bar say how many are chosen and which answers they have in common. */
+function show(told) {
+  const form = bar();
+  if (!form) return;
+  const picked = chosen();
+  inbox.toggleAttribute("data-choosing", picked.length > 0);
+  form.hidden = picked.length === 0;
+  if (!picked.length) return;
+  const words = `${picked.length} chosen`;
+  form.querySelector("[data-bulk-count]").textContent = words;
+  if (told) document.querySelector("#announce").textContent = words;
+  const deciding = picked.filter((row) => row.dataset.alone === undefined);
+  const common = deciding.map((row) => row.dataset.outcomes.split(" ")).reduce((a, b) => a.filter((one) => b.includes(one)), deciding[0]?.dataset.outcomes.split(" ") ?? []);
+  const buttons = form.querySelector("[data-bulk-outcomes]");
+  if (buttons.dataset.shown !== common.join(" ")) {
+    buttons.dataset.shown = common.join(" ");
+    buttons.replaceChildren(...common.map(button));
+    keys(buttons);
+  }
+  form.querySelector("[data-bulk-none]").hidden = common.length > 0;
+}
+
+function button(value) {
+  const made = document.createElement("button");
+  made.type = "submit";
+  made.name = "outcome";
+  made.value = value;
+  made.className = `btn small ${REJECTIONS.includes(value) ? "danger" : ""}`;
+  made.textContent = value.replace(/[_-]/g, " ").replace(/^./, (letter) => letter.toUpperCase());
+  return made;
+}
+
+function keys(buttons) {
+  const deny = [...buttons.children].find((one) => REJECTIONS.includes(one.value));
+  const approve = [...buttons.children].find((one) => one !== deny && one.value !== "no");
+  approve?.classList.add("primary");
+  for (const [one, key] of [[approve, "a"], [deny, "d"]]) {
+    if (!one) continue;
+    const hint = document.createElement("kbd");
+    hint.textContent = key.toUpperCase();
+    hint.ariaHidden = "true";
+    one.dataset.bulkKey = key;
+    one.append(" ", hint);
+  }
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.target.closest?.("textarea, select, dialog, [popover], input:not([type=checkbox])")) return;
+  if (event.key === "x" || event.key === "X") toggle(here(), event.shiftKey);
+  if (!chosen().length) return;
+  if (event.key === "Escape") clear();
+  const answer = bar().querySelector(`[data-bulk-key="${CSS.escape(event.key)}"]`);
+  if (!["a", "d", "c", "e"].includes(event.key)) return;
+  // Meant for all that are chosen, and never for the one prompt beside them.
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  answer?.click();
+}, true);
+
+inbox.addEventListener("click", (event) => {
+  const box = event.target.closest(".pick input");
+  if (box) {
+    const row = box.closest("li");
+    if (event.shiftKey && anchor && anchor !== row) {
+      const wanted = box.checked;
+      const all = rows();
+      const [from, to] = [all.indexOf(anchor), all.indexOf(row)].sort((a, b) => a - b);
+      for (const each of all.slice(Math.max(from, 0), to + 1)) boxOf(each).checked = wanted;
+    }
+    anchor = row;
+    came.clear();
+    show(true);
+  }
+  if (event.target.closest("[data-bulk-clear]")) clear();
+  if (event.target.closest("[data-bulk-back]")) {
+    event.preventDefault();
+    const open = inbox.querySelector(".row[aria-current]");
+    inbox.querySelector("#detail").replaceChildren();
+    inbox.dataset.view = "list";
+    if (open && matchMedia("(min-width: 761px)").matches) open.click();
+    boxOf(chosen()[0])?.focus();
+  }
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "detail") return;
+  const told = inbox.querySelector("[data-told]");
+  if (!told) return;
+  came.clear();
+  for (const one of told.querySelectorAll("[data-result]")) {
+    came.set(one.dataset.result, {
+      word: one.querySelector("[data-word]").textContent,
+      tone: one.dataset.tone,
+      taken: one.dataset.taken !== undefined,
+    });
+  }
+  clear();
+  mark();
+  document.body.dispatchEvent(new Event("live:refresh"));
+});
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  // The button that was pressed is gone: whoever it left nowhere is taken to what became of it.
+  if (document.activeElement === document.body) inbox.querySelector("[data-told] [data-focus]")?.focus();
+  if (event.detail.target?.id !== "list") return;
+  mark();
+  show(false);
+});
+
+/** Say on each row what became of it. */
+function mark() {
+  for (const [id, { word, tone, taken }] of came) {
+    const row = inbox.querySelector(`#row-${CSS.escape(id)}`);
+    if (!row) continue;
+    row.classList.toggle("is-gone", taken);
+    const chips = row.querySelector(".chips");
+    const chip = chips.querySelector("[data-came]") ?? chips.appendChild(document.createElement("span"));
+    chip.dataset.came = "";
+    chip.className = `chip ${tone}`;
+    chip.textContent = word;
+  }
+}
+
+show(false);

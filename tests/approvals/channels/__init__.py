@@ -1,0 +1,1 @@
+"""Tests of how people hear of prompts outside the browser, and answer there."""

@@ -1,0 +1,129 @@
+"""The notifications page: what was chosen holds, the daily mail comes at its hour, bad input is said at its field."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from approvals.models import Notice, NotificationSettings
+from approvals.policies.notices import Wishes
+from flowapp.audit.models import AuditEntry
+from flowapp.engine import clock
+from flowapp.tenancy.models import Role
+from flowapp.tenancy.scope import scoped
+from tests import factories
+from tests.approvals.channels import mails
+from tests.approvals.making import ask, decide
+
+BO = "bo@example.com"
+PLAIN = {"digest_hour": "8", "zone": "UTC"}
+
+
+@pytest.fixture
+def bo(cast):
+    client = Client()
+    client.force_login(cast.bo.user)
+    return client
+
+
+def choose(client, **choices):
+    return client.post(
+        "/notifications/", {**PLAIN, **{name.replace("_", "."): value for name, value in choices.items()}}
+    )
+
+
+def test_the_page_shows_the_defaults_and_keeps_what_is_chosen(cast, bo):
+    page = bo.get("/notifications/").content.decode()
+    assert page.count('<option value="now" selected>') == 12
+    answer = bo.post(
+        "/notifications/", {**PLAIN, "asked.email": "never", "group.email": "daily", "zone": "Europe/Berlin"}
+    )
+    assert answer.status_code == 302
+    page = bo.get("/notifications/").content.decode()
+    assert page.count('<option value="now" selected>') == 10
+    assert 'value="Europe/Berlin"' in page
+    assert AuditEntry.objects.get(verb="notifications.chosen").actor_label == "Bo"
+
+
+def test_one_persons_choices_are_nobody_elses(cast, bo):
+    choose(bo, asked_email="never")
+    cleo = Client()
+    cleo.force_login(cast.cleo.user)
+    assert cleo.get("/notifications/").content.decode().count('<option value="now" selected>') == 12
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"zone": "Mars/Base"}, "zone"), ({"digest_hour": "25"}, "digest-hour"), ({"digest_hour": "x"}, "digest-hour")],
+)
+def test_bad_input_is_said_at_its_field_and_the_rest_stays(cast, bo, given, field):
+    answer = bo.post("/notifications/", {**PLAIN, "asked.email": "never", **given})
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert f'id="{field}-error"' in page
+    assert page.count('<option value="never" selected>') == 1
+    assert not NotificationSettings.objects.exists()
+
+
+def test_values_that_are_not_offered_are_left_out(cast, bo):
+    choose(bo, asked_email="hourly", asked_slack="daily", other_email="now")
+    assert NotificationSettings.objects.get().choices == {}
+
+
+def test_never_is_never(dispatcher, cast, slack, bo, deliver):
+    choose(bo, asked_email="never", asked_slack="never")
+    ask()
+    deliver()
+    assert mail.outbox == []
+    assert slack.messages == {}
+
+
+def test_the_daily_mail_comes_once_at_its_hour(dispatcher, cast, bo, deliver):
+    choose(bo, asked_email="daily", decided_email="daily")
+    for title in ("Pay for the train?", "Pay for the hotel?", "Pay for the boat?"):
+        _, prompt = ask(title=title)
+    decide(prompt, cast.bo)
+    deliver()
+    assert mails.to(BO) == []
+    clock.shift("24h")
+    dispatcher.sweep()
+    deliver()
+    (digest,) = mails.to(BO)
+    assert digest.subject == "Your day in Flowapp: 2 to decide"
+    for part in map(str, (digest.body, digest.alternatives[0][0])):
+        assert "Pay for the train?" in part
+        assert "Pay for the boat?" not in part
+        assert "/inbox/" in part
+    assert not Notice.objects.exists()
+    clock.shift("24h")
+    dispatcher.sweep()
+    deliver()
+    assert len(mails.to(BO)) == 1
+
+
+def test_the_hour_is_the_readers_own():
+    wishes = Wishes({}, 8, "Europe/Berlin")
+    winter = datetime(2026, 1, 5, 6, 30, tzinfo=UTC)
+    assert wishes.next_digest(winter).astimezone(UTC) == datetime(2026, 1, 5, 7, 0, tzinfo=UTC)
+    before_summer = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
+    assert wishes.next_digest(before_summer).astimezone(UTC) == datetime(2026, 3, 29, 6, 0, tzinfo=UTC)
+
+
+def test_strangers_and_keys_have_no_page(cast):
+    assert Client().get("/notifications/").status_code == 302
+    key = factories.api_key()[1]
+    assert Client().get("/notifications/", headers={"Authorization": f"Bearer {key}"}).status_code == 403
+
+
+def test_asking_many_costs_little_for_each(dispatcher, cast, deliver):
+    with scoped(cast.acme.pk):
+        for number in range(8):
+            factories.member(f"Manager {number}", Role.MANAGER)
+    ask(assign="role:manager")
+    with CaptureQueriesContext(connection) as queries:
+        deliver()
+    assert len(mail.outbox) == 9
+    assert len(queries) < 9 * 45

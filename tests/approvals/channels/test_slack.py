@@ -1,0 +1,266 @@
+"""Slack, through the real slack_bolt and slack_sdk: buttons that decide once, and none left when it is over."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from approvals import actions
+from approvals.models import Decision
+from flowapp.engine import clock
+from flowapp.engine.runs import cancel
+from flowapp.integrations.models import OutboxMessage, SlackMessage, SlackUser
+from tests import factories
+from tests.approvals.making import ask, decide
+from tests.slack_server import TEAM, pressed, signed, submitted
+
+BO, ANA = "bo@example.com", "ana@example.com"
+BOTH = [f"user:{BO}", f"user:{ANA}"]
+
+
+@pytest.fixture
+def asked(dispatcher, slack, deliver):
+    def asked(**options):
+        _, prompt = ask(**options)
+        deliver()
+        (message,) = slack.of(BO)
+        return prompt, message
+
+    return asked
+
+
+def test_the_message_holds_the_question_and_a_button_for_each_outcome(dispatcher, cast, slack, deliver):
+    ask(by=factories.actor(cast.cleo), title="Pay for the train?", data={"to": "Rome <!here>", "token": "hush"})
+    deliver()
+    (message,) = slack.of(BO)
+    assert message.words.startswith("Cleo asks: Pay for the train?")
+    assert "To: Rome <!here>" in message.words
+    assert "hush" not in message.words
+    assert all(block["text"]["type"] == "plain_text" for block in message.blocks if "text" in block)
+    assert list(message.buttons) == ["Approve", "Deny…"]
+
+
+def test_a_button_decides_and_leaves_no_button(asked, cast, slack, call, deliver):
+    _, message = asked(assign=BOTH)
+    assert len(slack.of(ANA)) == 1
+    began = time.monotonic()
+    assert call(pressed(message, message.buttons["Approve"], "U0BO")).status_code == 200
+    assert time.monotonic() - began < 3
+    decision = Decision.objects.get()
+    assert (decision.outcome, decision.member_id, decision.channel) == ("approve", cast.bo.pk, "slack")
+    deliver()
+    assert slack.live_buttons() == []
+    assert "Bo decided “Approve”" in slack.of(ANA)[0].words
+    assert "in Slack" in message.words
+
+
+def test_pressing_again_does_nothing(asked, slack, call, deliver):
+    _, message = asked()
+    payload = pressed(message, message.buttons["Approve"], "U0BO")
+    for _ in range(3):
+        assert call(payload).status_code == 200
+    deliver()
+    assert Decision.objects.count() == 1
+    assert slack.asides == []
+
+
+def test_a_denial_opens_a_dialog_for_its_reason(asked, slack, call, deliver):
+    _, message = asked()
+    assert call(pressed(message, message.buttons["Deny…"], "U0BO")).status_code == 200
+    (dialog,) = slack.dialogs
+    assert not Decision.objects.exists()
+    empty = call(submitted(dialog, "U0BO", " "))
+    assert empty.json()["errors"]["reason"].startswith("Say why")
+    assert call(submitted(dialog, "U0BO", "no budget")).content == b""
+    assert (Decision.objects.get().outcome, Decision.objects.get().reasoning) == ("deny", "no budget")
+    deliver()
+    assert slack.live_buttons() == []
+
+
+def test_the_second_is_told_who_was_first(asked, cast, slack, call, deliver):
+    prompt, message = asked(assign=BOTH)
+    buttons = message.buttons
+    decide(prompt, cast.ana, "deny", reasoning="no")
+    call(pressed(message, buttons["Approve"], "U0BO"))
+    deliver()
+    (aside,) = slack.asides
+    assert aside["text"].startswith("Already decided: deny by ana@example.com")
+    assert (aside["user"], aside["channel"]) == ("U0BO", message.channel)
+    assert slack.live_buttons() == []
+
+
+def test_the_dialog_of_the_second_says_who_was_first(asked, cast, slack, call):
+    prompt, message = asked(assign=BOTH)
+    call(pressed(message, message.buttons["Deny…"], "U0BO"))
+    decide(prompt, cast.ana)
+    answer = call(submitted(slack.dialogs[0], "U0BO", "no budget"))
+    assert "Already decided" in answer.json()["errors"]["reason"]
+
+
+@pytest.mark.parametrize("way", ["web", "api", "email", "expiry", "cancelled", "reassigned"])
+def test_whatever_ends_it_takes_the_buttons_away(asked, dispatcher, cast, slack, deliver, way):
+    prompt, message = asked(timeout="2h", on_timeout="deny")
+    if way == "expiry":
+        clock.shift("3h")
+        dispatcher.sweep()
+    elif way == "cancelled":
+        cancel(prompt.run_id, by=factories.actor(cast.ana))
+    elif way == "reassigned":
+        actions.reassign(prompt.pk, to=["group:finance"], by=factories.actor(cast.ana), channel="web")
+    else:
+        decide(prompt, cast.bo, channel=way)
+    deliver()
+    assert message.buttons == {}
+    assert list(slack.of("cleo@example.com")[0].buttons if way == "reassigned" else []) == (
+        ["Approve", "Deny…"] if way == "reassigned" else []
+    )
+
+
+@pytest.mark.parametrize("options", [{"risk": "high"}, {"step_up": True}, {"type": "edit"}])
+def test_what_a_button_cannot_answer_gets_a_link(dispatcher, cast, slack, call, deliver, options):
+    _, prompt = ask(**options)
+    deliver()
+    (message,) = slack.of(BO)
+    assert message.buttons == {}
+    assert [one["url"] for one in message.elements] == [f"http://localhost:8288/inbox/{prompt.pk}/"]
+    assert call(pressed(message, message.elements[0], "U0BO")).status_code == 200
+
+
+def test_a_forged_button_cannot_go_around_the_second_factor(asked, slack, call, deliver):
+    prompt, message = asked()
+    buttons = message.buttons
+    prompt.options["step_up"] = True
+    prompt.save()
+    call(pressed(message, buttons["Approve"], "U0BO"))
+    deliver()
+    assert "second factor" in slack.asides[0]["text"]
+    assert not Decision.objects.exists()
+
+
+def test_what_does_not_fit_whole_is_decided_elsewhere(dispatcher, cast, slack, deliver):
+    ask(data={f"line {number}": number for number in range(60)})
+    deliver()
+    (message,) = slack.of(BO)
+    assert message.buttons == {}
+    assert "too long for Slack" in message.words
+
+
+def test_who_has_voted_sees_so_and_the_others_keep_their_buttons(asked, slack, call, deliver):
+    _, message = asked(assign=BOTH, quorum=2)
+    call(pressed(message, message.buttons["Approve"], "U0BO"))
+    deliver()
+    assert "You answered “Approve”" in message.words
+    assert message.buttons == {}
+    assert list(slack.of(ANA)[0].buttons) == ["Approve", "Deny…"]
+
+
+def test_calls_that_slack_did_not_sign_are_refused(asked, call):
+    _, message = asked()
+    payload = pressed(message, message.buttons["Approve"], "U0BO")
+    _, forged = signed(payload, secret="another-secret-altogether")
+    _, old = signed(payload, at=time.time() - 600)
+    for headers in (forged, old, {}):
+        assert call(payload, headers=headers or {"X-None": "1"}).status_code == 401
+    strange = pressed(message, message.buttons["Approve"], "U0BO", team="T0OTHER")
+    assert call(strange).status_code == 401
+    assert Client().get("/slack/events").status_code == 405
+    assert not Decision.objects.exists()
+
+
+def test_a_stranger_is_asked_who_they_are_and_links_their_account(asked, cast, slack, call, deliver):
+    _, message = asked(assign=["user:bo@example.com", "user:dev@example.com"])
+    assert SlackUser.objects.get().member == cast.bo
+    call(pressed(message, message.buttons["Approve"], "U0DEVELOPER"))
+    deliver()
+    (aside,) = slack.asides
+    path = aside["text"].partition("localhost:8288")[2]
+    assert path.startswith("/slack/link/")
+    assert Client().get(path).status_code == 302
+    dev = Client()
+    dev.force_login(cast.dev.user)
+    assert "U0DEVELOPER" in dev.get(path).content.decode()
+    assert SlackUser.objects.count() == 1
+    assert dev.post(path).status_code == 200
+    call(pressed(message, message.buttons["Approve"], "U0DEVELOPER"))
+    assert Decision.objects.get().member == cast.dev
+
+
+def test_an_account_belongs_to_one_and_a_link_ends(asked, cast, slack, call, deliver):
+    from django.core import signing
+
+    from flowapp.integrations.slack import people
+
+    asked()
+    client = Client()
+    client.force_login(cast.cleo.user)
+    taken = signing.dumps([str(cast.acme.pk), TEAM, "U0BO", "bo"], salt="flowapp.slack.link")
+    assert client.post(f"/slack/link/{taken}/").status_code == 409
+    elsewhere = signing.dumps([str(cast.globex.pk), TEAM, "U0CLEO", "cleo"], salt="flowapp.slack.link")
+    assert client.post(f"/slack/link/{elsewhere}/").status_code == 404
+    assert people.linked_by("nonsense", cast.acme.pk) is None
+    assert SlackUser.objects.count() == 1
+
+
+def test_slack_being_down_or_busy_delays_and_loses_nothing(dispatcher, cast, slack, deliver):
+    slack.status = 503
+    ask()
+    deliver()
+    assert slack.messages == {}
+    slack.status, slack.retry_after = 429, 120
+    clock.shift("1m")
+    deliver()
+    waiting = OutboxMessage.objects.get(channel="slack")
+    assert timedelta(seconds=115) < waiting.due_at - clock.now() < timedelta(seconds=125)
+    slack.status, slack.retry_after = 200, 0
+    clock.shift("1m")
+    deliver()
+    assert slack.messages == {}
+    clock.shift("2m")
+    deliver()
+    assert list(slack.of(BO)[0].buttons) == ["Approve", "Deny…"]
+
+
+def test_a_message_posted_twice_loses_its_buttons_when_pressed(dispatcher, cast, slack, call, deliver):
+    slack.lose_answers = True
+    ask()
+    slack.people[BO] = "U0BO"
+    SlackUser.objects.create(member=cast.bo, slack_id="U0BO", by_email=True, linked_at=clock.now())
+    deliver()
+    slack.lose_answers = False
+    clock.shift("3m")
+    deliver()
+    first = slack.of(BO)[0]
+    assert len(slack.of(BO)) == 2
+    call(pressed(first, first.buttons["Approve"], "U0BO"))
+    deliver()
+    assert slack.live_buttons() == []
+    assert Decision.objects.count() == 1
+
+
+def test_a_message_being_written_is_not_written_by_another(asked, cast, slack, deliver):
+    prompt, message = asked()
+    SlackMessage.objects.update(busy_until=clock.now() + timedelta(seconds=30))
+    actions.reassign(prompt.pk, to=["group:finance"], by=factories.actor(cast.ana), channel="web")
+    deliver()
+    assert message.buttons
+    clock.shift("2m")
+    deliver()
+    assert message.buttons == {}
+
+
+def test_a_reminder_rings_beneath_the_message(asked, dispatcher, slack, deliver):
+    _, message = asked(remind="1h")
+    clock.shift("61m")
+    dispatcher.sweep()
+    deliver()
+    (remark,) = [one for one in slack.messages.values() if one.thread]
+    assert (remark.thread, remark.text) == (message.ts, "Still waiting for an answer.")
+
+
+def test_the_requester_hears_how_it_ended(dispatcher, cast, slack, deliver):
+    _, prompt = ask(by=factories.actor(cast.cleo))
+    decide(prompt, cast.bo)
+    deliver()
+    (told,) = slack.of("cleo@example.com")
+    assert "Bo decided “Approve”" in told.words

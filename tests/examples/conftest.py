@@ -1,0 +1,30 @@
+"""The examples' workflows, registered for these tests alone: their triggers would start runs in others."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from flowapp.engine import clock, registry
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="package")
+def examples() -> Iterator[ModuleType]:
+    """The package `workflows` of examples/."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(EXAMPLES))
+        patch.setattr(registry, "_workflows", dict(registry._workflows))
+        yield importlib.import_module("workflows")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "workflows"]:
+        del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _real_time() -> Iterator[None]:
+    yield
+    clock.reset()

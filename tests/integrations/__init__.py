@@ -1,0 +1,1 @@
+"""Tests of what Flowapp says to other services."""

@@ -1,0 +1,162 @@
+"""The outbox: with its transaction or not at all, at least once with the same id, tried for a day, then dead."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from flowapp.engine import clock
+from flowapp.integrations import delivery, outbox
+from flowapp.integrations.models import OutboxMessage
+from flowapp.integrations.outbox import GiveUp, TryAgain, put
+from flowapp.tenancy import scope
+from flowapp.tenancy.scope import scoped
+from tests import factories
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """What the channel "test" delivered; set `.answer` to an exception to have it fail."""
+
+    class Sent(list[Any]):
+        answer: Exception | None = None
+
+    taken = Sent()
+
+    def send(message):
+        taken.append((message.pk, message.payload, scope.current()))
+        if taken.answer is not None:
+            raise taken.answer
+
+    monkeypatch.setattr(delivery, "senders", {"test": send})
+    return taken
+
+
+def only():
+    return OutboxMessage.objects.get()
+
+
+def test_it_goes_out_once_in_its_workspace(acme, sent):
+    id_ = put("test", "one", {"n": 1})
+    assert delivery.deliver() == 1
+    assert sent == [(id_, {"n": 1}, acme.pk)]
+    assert (only().status, only().attempts) == ("sent", 1)
+    assert delivery.deliver() == 0
+
+
+def test_the_same_key_is_the_same_message(acme, sent):
+    assert put("test", "one", {"n": 1}) == put("test", "one", {"n": 2})
+    assert only().payload == {"n": 1}
+    with scoped(factories.workspace().pk):
+        put("test", "one", {"n": 3})
+    assert delivery.deliver() == 2
+
+
+def test_it_is_rolled_back_with_what_it_tells_of(acme, sent):
+    with transaction.atomic():
+        put("test", "one", {})
+        transaction.set_rollback(True)
+    assert not OutboxMessage.objects.exists()
+
+
+def test_not_before_its_time(acme, sent):
+    put("test", "one", {}, due_at=clock.now() + timedelta(hours=1))
+    assert delivery.deliver() == 0
+    clock.shift("61m")
+    assert delivery.deliver() == 1
+
+
+def test_a_failure_is_tried_again_later_with_the_same_id(acme, sent):
+    put("test", "one", {})
+    sent.answer = OSError("unplugged")
+    delivery.deliver()
+    assert (only().status, only().last_error) == ("pending", "OSError: unplugged")
+    assert delivery.deliver() == 0
+    clock.shift("6s")
+    sent.answer = None
+    delivery.deliver()
+    assert len({id_ for id_, *_ in sent}) == 1
+    assert (only().status, only().attempts, only().last_error) == ("sent", 2, "")
+
+
+def test_pauses_grow_up_to_an_hour():
+    longest = [max(delivery._pause(attempt, None) for _ in range(50)) for attempt in (1, 2, 5, 30)]
+    assert longest[0] <= 5 < longest[1] <= 10 < longest[2] <= 80 < longest[3] <= 3600
+
+
+def test_the_receiver_says_how_long_to_wait(acme, sent):
+    put("test", "one", {})
+    sent.answer = TryAgain("busy", after=300)
+    delivery.deliver()
+    assert timedelta(seconds=299) < only().due_at - clock.now() < timedelta(seconds=302)
+
+
+def test_after_a_day_it_is_dead(acme, sent):
+    put("test", "one", {})
+    sent.answer = OSError("unplugged")
+    for _ in range(40):
+        delivery.deliver()
+        clock.shift("1h")
+    assert (only().status, only().last_error) == ("dead", "OSError: unplugged")
+    assert 24 <= only().attempts <= 30
+
+
+def test_what_can_never_be_delivered_is_dead_at_once(acme, sent):
+    put("test", "one", {})
+    sent.answer = GiveUp("no such channel")
+    delivery.deliver()
+    assert (only().status, only().last_error, only().attempts) == ("dead", "no such channel", 1)
+
+
+def test_a_lost_sender_is_replaced_after_its_lease_and_can_note_nothing(acme, sent):
+    put("test", "one", {})
+    (lost,) = delivery.claim("test", 10)
+    assert delivery.deliver() == 0
+    clock.shift("3m")
+    sent.answer = TryAgain("busy", after=60)
+    assert delivery.deliver() == 1
+    delivery._note(lost, status="sent")
+    assert only().status == "pending"
+
+
+def test_claimers_at_once_share_the_messages(acme, sent):
+    with transaction.atomic():
+        for number in range(40):
+            put("test", str(number), {})
+    claimed, start = [], threading.Barrier(4)
+
+    def take():
+        start.wait()
+        while found := delivery.claim("test", 5):
+            claimed.extend(found)
+        connection.close()
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claimed) == len({one.pk for one in claimed}) == 40
+
+
+def test_what_was_delivered_is_forgotten_after_a_week(acme, sent):
+    put("test", "one", {})
+    delivery.deliver()
+    assert delivery.prune() == 0
+    clock.shift("8d")
+    assert delivery.prune() == 1
+    assert not OutboxMessage.objects.exists()
+
+
+def test_a_worker_delivers_by_itself_and_a_stuck_channel_holds_up_no_other(acme, embedded_worker, monkeypatch):
+    stuck, went = threading.Event(), threading.Event()
+    monkeypatch.setitem(outbox.senders, "slow", lambda message: stuck.wait(20))
+    monkeypatch.setitem(outbox.senders, "quick", lambda message: went.set())
+    with transaction.atomic():
+        for number in range(20):
+            put("slow", str(number), {})
+        put("quick", "one", {})
+    assert went.wait(10)
+    stuck.set()

@@ -1,0 +1,1 @@
+"""Running it: finding runs, bulk verbs, logs, measurements, retention."""

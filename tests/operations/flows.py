@@ -1,0 +1,65 @@
+"""Workflows that these tests start."""
+
+import logging
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel
+
+from flowapp import Context, step, workflow
+
+FAILING: set[str] = set()  # customers whose payment fails
+logger = logging.getLogger("shop.payments")
+
+
+class Order(BaseModel):
+    id: str
+    customer: str
+    total: Decimal
+
+
+@step
+def pay(order: Order) -> str:
+    logger.info("charging %s", order.customer, extra={"order": order.id})
+    if order.customer in FAILING:
+        raise ValueError(f"{order.customer} has no money")
+    return f"paid {order.total}"
+
+
+@workflow(name="ops-order", search={"order": "input.id", "customer": "input.customer", "total": "input.total"})
+async def order(ctx: Context, order: Order) -> str:
+    ctx.log.info("began")
+    return await pay(order)
+
+
+@workflow(name="ops-waits")
+async def waits(ctx: Context) -> Any:
+    return await ctx.wait_for_signal("go")
+
+
+@workflow(name="ops-streams")
+async def streams(ctx: Context) -> None:
+    out = ctx.stream("words")
+    for word in ("one ", "two ", "three"):
+        await out.write(word)
+    await ctx.wait_for_signal("go")
+
+
+@workflow(name="ops-child")
+async def child(ctx: Context, number: int) -> int:
+    await ctx.step("double", lambda n: n * 2, number)
+    if number < 0:
+        await ctx.wait_for_signal("go")
+    return number
+
+
+@workflow(name="ops-parent")
+async def parent(ctx: Context, numbers: list[int]) -> list[int]:
+    return [await ctx.invoke(child, number) for number in numbers]
+
+
+@workflow(name="ops-many")
+async def many(ctx: Context, count: int) -> int:
+    for number in range(count):
+        await ctx.step("count", int, number)
+    return count

@@ -1,0 +1,132 @@
+"""The log of a run: what its body and its steps said, by any logger, once, with where it was said."""
+
+import json
+import logging
+
+import pytest
+
+from flowapp.engine import clock, logbook, output, runs
+from flowapp.http.logs import Formatter
+from flowapp.tenancy.actors import SYSTEM
+
+from . import flows
+
+ORDER = {"id": "A-1", "customer": "Nordwind", "total": "1"}
+
+
+def logged(run_id):
+    logbook.flush()
+    return [(line.step, line.level, line.message) for line in output.line_page(run_id)[0]]
+
+
+@pytest.fixture(autouse=True)
+def empty_buffer():
+    logbook._lines.clear()
+
+
+def test_the_body_and_its_steps_are_heard(dispatcher):
+    run = runs.start("ops-order", ORDER, by=SYSTEM)
+    assert logged(run.id) == [("", "INFO", "began"), ("pay", "INFO", "charging Nordwind")]
+    assert output.line_page(run.id)[0][1].fields == {"order": "A-1"}
+
+
+def test_a_replayed_body_says_nothing_twice(cast):
+    from flowapp.dispatch.immediate import ImmediateDispatcher
+
+    with ImmediateDispatcher(always_suspend=True).installed():
+        run = runs.start("ops-order", ORDER, by=SYSTEM)
+    assert [message for _, _, message in logged(run.id)].count("began") == 1
+
+
+def test_what_is_said_outside_runs_is_nobodys(cast):
+    logging.getLogger("shop.payments").warning("idle")
+    assert not logbook._lines
+
+
+def test_each_run_has_room_for_so_many_lines(dispatcher, monkeypatch):
+    monkeypatch.setattr(logbook, "LINES_A_RUN", 3)
+    monkeypatch.setattr(logbook, "_FULL", "full")
+    run = runs.start("ops-order", ORDER, by=SYSTEM)
+    logbook.flush()
+    for line in list(output.line_page(run.id)[0]) * 2:
+        logbook._lines.append(logbook.Line(_place(run), line.at, "INFO", "x", "again", {}))
+    assert [message for _, _, message in logged(run.id)] == ["began", "charging Nordwind", "full"]
+
+
+def _place(run):
+    from flowapp.engine.whereabouts import Whereabouts
+    from flowapp.tenancy.scope import current
+
+    return Whereabouts(current(), run.id, "ops-order")
+
+
+def test_a_database_that_is_away_keeps_the_lines(dispatcher, monkeypatch):
+    run = runs.start("ops-order", ORDER, by=SYSTEM)
+    write = logbook._write
+    monkeypatch.setattr(logbook, "_write", lambda lines: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        logbook.flush()
+    monkeypatch.setattr(logbook, "_write", write)
+    assert len(logged(run.id)) == 2
+
+
+def test_what_no_database_stores_stops_no_other_line(dispatcher):
+    run = runs.start("ops-order", ORDER, by=SYSTEM)
+    place, now = _place(run), clock.now()
+    odd = {"nul": "a\0b", "half": "\ud800", "nan": float("nan"), "thing": object(), "long": "x" * 100_000}
+    for more in (odd, {"fine": 1}):
+        record = logging.makeLogRecord({"msg": "said", "name": "shop\0", "levelname": "INFO"} | more)
+        logbook._lines.append(logbook._line(record, place))
+    assert [message for _, _, message in logged(run.id)][-2:] == ["said", "said"]
+    logbook._lines.append(logbook.Line(place, now, "INFO", "x", "never stored", {"nul": object()}))
+    logbook.flush()
+    assert not logbook._lines
+
+
+def test_the_page_and_the_api_show_it(dispatcher, cast, signed_in, call):
+    run = runs.start("ops-order", ORDER, by=SYSTEM)
+    logbook.flush()
+    client = signed_in(cast.dev)
+    for address in (f"/runs/{run.id}/", f"/runs/{run.id}/log/"):
+        page = client.get(address).content.decode()
+        assert "charging Nordwind" in page
+        assert "order=A-1" in page
+    first = call("GET", f"/runs/{run.id}/log?limit=1").json()
+    second = call("GET", f"/runs/{run.id}/log?cursor={first['next']}").json()
+    assert [one["message"] for one in first["items"] + second["items"]] == ["began", "charging Nordwind"]
+    assert signed_in(cast.gil).get(f"/runs/{run.id}/log/").status_code == 404
+    assert client.get(f"/runs/{run.id}/log/?cursor=x").status_code == 404
+
+
+def test_log_lines_carry_the_ids_as_json(dispatcher, monkeypatch):
+    lines = []
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            lines.append(json.loads(self.format(record)))
+
+    handler = Keep()
+    handler.setFormatter(Formatter(as_json=True))
+    flows.logger.addHandler(handler)
+    try:
+        run = runs.start("ops-order", ORDER, by=SYSTEM)
+    finally:
+        flows.logger.removeHandler(handler)
+    [line] = lines
+    shown = {name: line[name] for name in ("run_id", "workflow", "step", "occurrence", "attempt", "order", "message")}
+    assert shown == {
+        "run_id": str(run.id),
+        "workflow": "ops-order",
+        "step": "pay",
+        "occurrence": 1,
+        "attempt": 1,
+        "order": "A-1",
+        "message": "charging Nordwind",
+    }
+
+
+def test_a_worker_writes_them_by_itself(embedded_worker, cast):
+    from tests.cli.devserver import until
+
+    run = runs.start("ops-order", ORDER, by=SYSTEM)
+    until("the lines", lambda: len(output.line_page(run.id)[0]) == 2)
