@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
 
-from tests import servers
+from tests import emptying, servers
 
 if TYPE_CHECKING:
     from flowapp.dispatch.embedded import EmbeddedDispatcher
@@ -20,11 +20,22 @@ hypothesis.settings.register_profile("flowapp", deadline=None, derandomize="CI" 
 hypothesis.settings.load_profile("flowapp")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--only-database", action="store_true", help="leave out the tests that touch no database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--only-database"):
+        items[:] = [item for item in items if _touches_database(item)]
     # Real processes and browsers keep their own time: on CI one that fails runs once more, and the report shows it.
     for item in items if "CI" in os.environ else ():
         if item.get_closest_marker("own_servers"):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def _touches_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("django_db") is not None or "db" in fixtures or "transactional_db" in fixtures
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -44,6 +55,11 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     for alias, database in databases.items():
         if database["ENGINE"].endswith("sqlite3"):
             database.setdefault("TEST", {})["NAME"] = str(Path(os.environ["FLOWAPP_HOME"], f"test-{alias}.sqlite3"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_emptying() -> None:
+    emptying.install()
 
 
 @pytest.fixture(scope="session")

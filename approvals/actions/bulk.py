@@ -30,6 +30,7 @@ from flowapp.tenancy.actors import Actor
 
 MOST: Final = 200  # prompts at once: each is a transaction, and somebody waits for them all
 _HIGH_RISK: Final = "What is of high risk is decided one by one, after reading it."
+_STEP_UP: Final = "It wants your second factor, so it is decided by itself."
 _FORM: Final = "It asks for data of its own. Open it and fill in its form."
 
 
@@ -111,8 +112,10 @@ def _alone(prompt: Prompt, outcome: str) -> Result | None:
     """Why an open prompt cannot be decided along with others."""
     if prompt.status != PromptStatus.PENDING:
         return None
-    if prompt.risk == Risk.HIGH or prompt.options.get("step_up"):
+    if prompt.risk == Risk.HIGH:
         return Result(prompt.pk, prompt.title, Came.HIGH_RISK, _HIGH_RISK)
+    if prompt.options.get("step_up"):
+        return Result(prompt.pk, prompt.title, Came.HIGH_RISK, _STEP_UP)
     if _wants_data(prompt, outcome):
         return Result(prompt.pk, prompt.title, Came.NEEDS_FORM, _FORM)
     return None

@@ -60,10 +60,14 @@ def targets_of(by: Actor) -> frozenset[str]:
     return candidate.targets.union(*(absent.targets for absent in candidate.absent))
 
 
+def may_answer(by: Actor) -> bool:
+    """Whether this actor may answer anything at all: in a session, or by a key that was granted it (SECURITY 11)."""
+    return by.key_id is None or tenancy.key_allows(by.key_id, APPROVALS_DECIDE)
+
+
 def manages(by: Actor) -> bool:
     """Whether this actor may arrange others' prompts: a manager, admin or owner, by session or a granted key."""
-    granted = by.key_id is None or tenancy.key_allows(by.key_id, APPROVALS_DECIDE)
-    return granted and by.member_id is not None and bool(_MANAGERS & tenancy.specs_of(by.member_id))
+    return may_answer(by) and by.member_id is not None and bool(_MANAGERS & tenancy.specs_of(by.member_id))
 
 
 def _candidate(by: Actor, *, confirmed: bool) -> eligibility.Candidate:

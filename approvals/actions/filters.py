@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from approvals.models import SavedFilter
-from approvals.models.inbox import LONGEST_NAME
+from approvals.models.inbox import LONGEST_NAME, LONGEST_VIEW
 from approvals.states import FilterNotFound, InvalidDecision
 from flowapp import audit
 from flowapp.engine import clock
@@ -20,6 +20,15 @@ MOST: Final = 30  # a member
 def save_filter(*, name: str, query: str, by: Actor, channel: str) -> SavedFilter:
     """Keep a view under a name; one of the same name is replaced. Raises InvalidDecision naming what is wrong."""
     name, member_id = _named(name), _member(by)
+    if len(query) > LONGEST_VIEW:
+        raise InvalidDecision([{"field": "query", "msg": "this search is too long to be kept; shorten it"}])
+    try:
+        return _save(name, query, member_id, by=by, channel=channel)
+    except IntegrityError:  # saved twice at once: now it is there, and is replaced
+        return _save(name, query, member_id, by=by, channel=channel)
+
+
+def _save(name: str, query: str, member_id: UUID, *, by: Actor, channel: str) -> SavedFilter:
     with transaction.atomic():
         kept = SavedFilter.objects.filter(member_id=member_id)
         known = kept.filter(name__iexact=name).first()

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 
+from approvals.actions import eligibility
 from approvals.models import Policy, PolicyVersion
 from approvals.policies import drafts
 from approvals.policies.rules import ASK
@@ -17,9 +18,7 @@ from approvals.queries import policies as kept
 from approvals.states import InvalidPolicy, NotEligible, NotNow, PolicyNotFound
 from flowapp import audit
 from flowapp.engine import clock
-from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import Actor
-from flowapp.tenancy.keys import APPROVALS_DECIDE
 
 MOST = 200  # policies a workspace: each prompt that opens is looked at by all of them
 _LONGEST = {"outcome": 64, "workflow": 200, "prompt": 200, "reason": 2000}
@@ -56,9 +55,13 @@ def create_policy(*, name: str, draft: Draft, by: Actor, enabled: bool = True) -
     if Policy.objects.count() >= MOST:
         raise InvalidPolicy([{"field": "name", "msg": f"a workspace keeps at most {MOST} policies"}])
     last = Policy.objects.aggregate(last=Max("position"))["last"] or 0
-    policy = Policy.objects.create(
-        name=name.strip(), position=last + 1, number=1, enabled=enabled, created_at=clock.now()
-    )
+    try:
+        with transaction.atomic():
+            policy = Policy.objects.create(
+                name=name.strip(), position=last + 1, number=1, enabled=enabled, created_at=clock.now()
+            )
+    except IntegrityError:  # saved twice at once
+        raise InvalidPolicy([_taken(name.strip())]) from None
     version = _version(policy, draft.tidied(), by)
     audit.record(by=by, verb="policy.created", target=f"policy:{policy.pk}", after=_shown(policy, version))
     return policy
@@ -108,7 +111,8 @@ def set_enabled(policy_id: UUID, *, enabled: bool, by: Actor) -> None:
 def move(policy_id: UUID, *, position: int, by: Actor) -> None:
     """Have a policy looked at as the first, second, …; beyond the last is last."""
     _allow(by)
-    policies = list(Policy.objects.select_for_update().order_by("position", "pk"))
+    # Locked in an order that no move changes, and put in line by what is read under the lock.
+    policies = sorted(Policy.objects.select_for_update().order_by("pk"), key=lambda one: (one.position, one.pk))
     moved = next((one for one in policies if one.pk == policy_id), None)
     if moved is None:
         raise PolicyNotFound
@@ -130,7 +134,7 @@ def move(policy_id: UUID, *, position: int, by: Actor) -> None:
 
 def _allow(by: Actor) -> None:
     """A rule decides in its author's stead, so a key that may not decide may not keep rules either."""
-    if by.key_id is not None and not tenancy.key_allows(by.key_id, APPROVALS_DECIDE):
+    if not eligibility.may_answer(by):
         raise NotEligible("This API key may not keep policies: it was not granted approvals:decide.")
 
 
@@ -159,15 +163,20 @@ def _name_errors(name: str | None) -> Iterator[dict[str, Any]]:
     if not 0 < len(name) <= 100 or "\0" in name:
         yield {"field": "name", "msg": "give it a name of 1 to 100 characters"}
     elif Policy.objects.filter(name__iexact=name).exists():
-        yield {"field": "name", "msg": f"there is a policy named {name} already"}
+        yield _taken(name)
+
+
+def _taken(name: str) -> dict[str, Any]:
+    return {"field": "name", "msg": f"there is a policy named {name} already"}
 
 
 def _errors(draft: Draft) -> Iterator[dict[str, Any]]:
-    for field, longest in _LONGEST.items():
-        value = getattr(draft, field)
-        if len(value) > longest or "\0" in value:
-            yield {"field": field, "msg": f"at most {longest:,} characters, and no null character"}
+    said = {name: getattr(draft, name) for name in _LONGEST}
+    unfit = [name for name, text in said.items() if len(text) > _LONGEST[name] or "\0" in text]
+    for name in unfit:
+        yield {"field": name, "msg": f"at most {_LONGEST[name]:,} characters, and no null character"}
     if not draft.outcome:
         yield {"field": "outcome", "msg": f"say what it decides, such as approve, or {ASK} to put prompts to people"}
-    for mistake in drafts.mistakes(draft.expression, kept.samples(workflow=draft.workflow, prompt=draft.prompt)):
+    samples = [] if {"workflow", "prompt"} & set(unfit) else kept.samples(workflow=draft.workflow, prompt=draft.prompt)
+    for mistake in drafts.mistakes(draft.expression, samples):
         yield {"field": "expression", "msg": str(mistake), "line": mistake.line, "column": mistake.column}

@@ -99,7 +99,8 @@ def _noted(verdict: Verdict) -> dict[str, object]:
 def _decided(prompt: Prompt, version: PolicyVersion, rule: Rule) -> list[Model]:
     now = clock.now()
     by = Actor("policy", rule.id, str(rule))
-    prompt.status, prompt.closed_at, prompt.closed_after_s, prompt.due_at = PromptStatus.DECIDED, now, 0.0, None
+    # It was never open, so it counts in no report of how long deciding takes: `closed_after_s` stays empty.
+    prompt.status, prompt.closed_at, prompt.due_at = PromptStatus.DECIDED, now, None
     decision = Decision(
         id=uuid5(prompt.pk, "rule"),
         workspace_id=prompt.workspace_id,

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.actions import lines, locking
+from approvals.actions import eligibility, lines, locking
 from approvals.actions.telling import News, tell
 from approvals.models import Decision, Prompt
 from approvals.policies import ballot, claiming
-from approvals.states import NotNow
+from approvals.states import NotEligible, NotNow
 from flowapp import audit
 from flowapp.engine import clock, signals
 from flowapp.tenancy.actors import Actor
@@ -19,8 +19,13 @@ from flowapp.tenancy.actors import Actor
 
 @transaction.atomic
 def rescind(prompt_id: UUID, *, by: Actor, channel: str) -> None:
-    """Take back one's vote in the present stage, as long as that is open. Raises NotNow when there is none."""
+    """Take back one's vote in the present stage, as long as that is open. Raises NotNow when there is none.
+
+    Through a key only if that may decide: taking a vote back can decide as much as giving it.
+    """
     prompt = locking.pending(prompt_id)
+    if not eligibility.may_answer(by):
+        raise NotEligible("This API key may not take votes back: it was not granted approvals:decide.")
     outcome = withdraw(prompt, by, lines.still_open(prompt))
     if outcome is None:
         raise NotNow("You have no vote here that could be taken back.")

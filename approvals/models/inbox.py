@@ -14,6 +14,7 @@ from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.models import Member
 
 LONGEST_NAME: Final = 60
+LONGEST_VIEW: Final = 500
 
 
 class PromptWord(OfWorkspace):
@@ -36,7 +37,9 @@ class SavedFilter(OfWorkspace):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     member = models.ForeignKey(Member, on_delete=models.CASCADE, db_index=False, related_name="+")
     name = models.CharField(max_length=LONGEST_NAME)
-    query = models.CharField(max_length=500, help_text="The page's query string: scope, q and sort, in this order.")
+    query = models.CharField(
+        max_length=LONGEST_VIEW, help_text="The page's query string: scope, q and sort, in this order."
+    )
     created_at = models.DateTimeField()
 
     class Meta(OfWorkspace.Meta):

@@ -16,6 +16,7 @@ from approvals.policies.complaints import complaints
 from approvals.states import NEGATIVE, InvalidDecision, PromptType
 
 LONGEST_REASON = 10_000  # characters
+_NULL = "it holds a null character, which is no text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _reason_errors(question: Question, outcome: str, reasoning: str) -> Iterator
     if len(reasoning) > LONGEST_REASON:
         yield {"field": "reasoning", "msg": f"at most {LONGEST_REASON:,} characters"}
     if "\0" in reasoning:
-        yield {"field": "reasoning", "msg": "it holds a null character, which is no text"}
+        yield {"field": "reasoning", "msg": _NULL}
 
 
 def normal(question: Question, data: Any) -> Any:
@@ -99,3 +100,17 @@ def _data_errors(question: Question, outcome: str, data: Any) -> Iterator[dict[s
     else:
         for path, message in complaints(question.schema, data):
             yield {"field": ".".join(["data", *path]), "msg": message}
+        for path in _nulls(data, ()):
+            yield {"field": ".".join(["data", *path]), "msg": _NULL}
+
+
+def _nulls(data: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Where there are null characters, in names or values: what an edit changed is kept as PostgreSQL's JSON."""
+    if isinstance(data, str) and "\0" in data:
+        yield path
+    elif isinstance(data, list):
+        for number, item in enumerate(data):
+            yield from _nulls(item, (*path, str(number)))
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            yield from [path] if "\0" in name else _nulls(value, (*path, name))

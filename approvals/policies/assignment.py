@@ -39,7 +39,7 @@ def parse(entries: Sequence[str]) -> tuple[Spec, ...]:
 def _parse(entry: str) -> Spec:
     kind, _, name = str(entry).partition(":")
     kind, name = kind.strip(), name.strip()
-    if kind not in KINDS or not name:
+    if kind not in KINDS or not name or "\0" in name:
         raise BadAssign(f"assign entry {entry!r} is not user:EMAIL, group:NAME, role:NAME or agent:NAME")
     if kind == "role" and name not in ROLES:
         raise BadAssign(f"assign entry {entry!r} names no role; the roles are {', '.join(ROLES)}")

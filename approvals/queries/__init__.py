@@ -1,7 +1,15 @@
 """What others may ask about prompts: inboxes, pages, one in full, what a run waits on."""
 
 from approvals.queries.changes import changed_since
-from approvals.queries.detail import PromptView, asked_of_run, attachment, prompt_detail, prompt_page, similar
+from approvals.queries.detail import (
+    PromptView,
+    asked_of_run,
+    attachment,
+    prompt_detail,
+    prompt_page,
+    prompts_of,
+    similar,
+)
 from approvals.queries.inboxes import (
     COUNT_UP_TO,
     InboxRow,
@@ -31,6 +39,7 @@ __all__ = [
     "inbox",
     "prompt_detail",
     "prompt_page",
+    "prompts_of",
     "report",
     "rows_of",
     "saved_filters",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -89,6 +90,14 @@ def prompt_detail(prompt_id: UUID) -> PromptView:
     if prompt is None:
         raise PromptNotFound
     return _view(prompt)
+
+
+def prompts_of(prompt_ids: Collection[UUID], *, limit: int, **wanted: str) -> tuple[list[PromptView], int]:
+    """The oldest of these prompts in full, as far as they are what is `wanted`, and how many there are of those."""
+    rows = Prompt.objects.filter(pk__in=prompt_ids, **wanted).order_by("created_at", "id")
+    chosen = list(rows.values_list("pk", flat=True))
+    shown = _whole().filter(pk__in=chosen[:limit]).order_by("created_at", "id")
+    return [_view(prompt) for prompt in shown], len(chosen)
 
 
 def attachment(prompt_id: UUID, attachment_id: UUID) -> Attachment:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,12 @@ from django.db.models import Model, Q, QuerySet
 
 
 def after_text[M: Model](rows: QuerySet[M], column: str, cursor: str | None) -> QuerySet[M]:
-    """The rows behind the cursor in a text column's order; backwards with a minus before its name."""
+    """The rows behind the cursor in a text column's order; backwards with a minus before its name.
+
+    Raises ValueError for a cursor that no row can have.
+    """
+    if cursor and "\0" in cursor:
+        raise ValueError(f"{cursor!r} is not a cursor of this list")
     beyond = "lt" if column.startswith("-") else "gt"
     return rows.filter(**{f"{column.removeprefix('-')}__{beyond}": cursor}) if cursor else rows
 
@@ -35,6 +40,6 @@ def moment_cursor(at: datetime | None, id: UUID) -> str:
 def _parse(cursor: str) -> tuple[datetime, UUID]:
     at, _, pk = cursor.partition("~")
     try:
-        return datetime.fromisoformat(at), UUID(pk)
-    except ValueError:
+        return datetime.fromisoformat(at).astimezone(UTC), UUID(pk)
+    except (ValueError, OverflowError):
         raise ValueError(f"{cursor!r} is not a cursor of this list") from None

@@ -123,7 +123,8 @@ def _merged(
 
     PostgreSQL merges arms only when each says its order; SQLite does so by itself and allows no order in an arm.
     """
-    arms = [arm.values_list("prompt_id", order[0].removeprefix("-")) for arm in arms]
+    # Whoever is asked by several stages or lines of a prompt has it once; its rows stand together in the index.
+    arms = [arm.values_list("prompt_id", order[0].removeprefix("-")).distinct() for arm in arms]
     if len(arms) == 1:
         rows = list(arms[0].order_by(*order)[:count])
     else:

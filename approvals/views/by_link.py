@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,7 +18,6 @@ from approvals.states import InvalidDecision, PromptStatus, Refused, StepUpRequi
 from approvals.views import prose
 from flowapp.http.access import PUBLIC, access
 from flowapp.http.problems import Problem, from_exception
-from flowapp.http.requests import Request
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.scope import scoped
 
@@ -51,8 +50,7 @@ def decide(request: HttpRequest, token: str) -> HttpResponse:
 
 def _refuse_others(request: HttpRequest, link: SignedLink) -> None:
     """A mail that was passed on shows nothing, and lends no voice, to somebody who is signed in as themselves."""
-    signed_in = cast("Request", request).member
-    if signed_in is not None and signed_in.user_id != link.member.user_id:
+    if request.user.is_authenticated and request.user.pk != link.member.user_id:
         raise Problem("not-eligible", _ANOTHER)
 
 

@@ -56,7 +56,7 @@ def reassign(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
         prompt_id,
         to=[entry for entry in to if entry],
         by=actor_of(request),
-        reason=request.POST.get("reason", "")[:LONGEST_REASON],
+        reason=_reason(request),
         channel="web",
     )
     return redirect("prompt", prompt_id)
@@ -66,6 +66,10 @@ def reassign(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
 @require_POST
 def withdraw(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
     """Take back what one asked for: the run is cancelled, and the prompt with it."""
-    reason = request.POST.get("reason", "")[:LONGEST_REASON]
-    actions.withdraw(prompt_id, by=actor_of(request), reason=reason.replace("\0", ""), channel="web")
+    actions.withdraw(prompt_id, by=actor_of(request), reason=_reason(request), channel="web")
     return redirect("prompt", prompt_id)
+
+
+def _reason(request: HttpRequest) -> str:
+    """The reason as it was typed, without the one character that PostgreSQL's text cannot hold."""
+    return request.POST.get("reason", "")[:LONGEST_REASON].replace("\0", "")

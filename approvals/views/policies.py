@@ -135,7 +135,7 @@ def _form(
     trial: Trial | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    known = [definition.name for definition in registry.all()]
+    known = [definition.name for definition in registry.offered()]
     context = {
         "policy": view,
         "typed": typed,

@@ -67,7 +67,7 @@ def ship(order: Order) -> str:
 
 @workflow(
     name="process-order",
-    triggers=[Event("shop/order-placed", when="event.data.total > 0")],
+    triggers=[Event("shop/order-placed", when="double(event.data.total) > 0.0")],
     search={"customer": "input.customer", "total": "input.total"},
 )
 async def process_order(ctx: Context, order: Order) -> Outcome:

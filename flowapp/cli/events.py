@@ -27,7 +27,7 @@ def register(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 def send(arguments: Namespace) -> int:
     """Publish it; prints the ids of the runs it started."""
-    body = {"name": arguments.name, "data": read_json(arguments.data, "JSON"), "id": arguments.id}
+    body = {"name": arguments.name, "data": read_json(arguments.data, "what the event carries"), "id": arguments.id}
     answer = server().post("events", body=body)
     if arguments.as_json:
         print_json(answer)
@@ -37,4 +37,7 @@ def send(arguments: Namespace) -> int:
     count = len(answer["runs"])
     again = " before, so nothing happened now" if answer["duplicate"] else ""
     note(f"sent {arguments.name}{again}; it started {count} run{'' if count == 1 else 's'}")
+    for one in answer["skipped"]:
+        if one["workflow"]:
+            note(f"  not {one['workflow']}: {one['reason']}")
     return 0

@@ -25,7 +25,7 @@ def register(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 def send(arguments: Namespace) -> int:
     """Send it; the run keeps it until it is taken."""
-    body = {"name": arguments.name, "data": read_json(arguments.data, "JSON")}
+    body = {"name": arguments.name, "data": read_json(arguments.data, "what the signal carries")}
     run = server().post("runs", arguments.run, "signal", body=body)
     if arguments.as_json:
         print_json(run)

@@ -61,14 +61,16 @@ def enter_all(runs: Sequence[Run]) -> None:
 
 
 def holds_again(run: Run) -> bool:
-    """Whether a run that is queued once more (it waited, or was paused) has to ask for a slot."""
+    """Whether a run that is queued once more (it waited, or was paused) has to ask for a slot, or for its start."""
     if run.limit_id is None:
         return False
     try:
         control = registry.find(run.workflow).control
     except UnknownWorkflow:
         return True  # a process that knows the workflow will look
-    return control is not None and control.concurrency is not None
+    if control is None:
+        return False
+    return control.concurrency is not None or (run.started_at is None and control.holds)
 
 
 def soon(limit_id: UUID | None) -> None:
@@ -128,8 +130,8 @@ def _room(limit_id: UUID, control: FlowControl) -> int:
     """How many may come in line. Nobody else lets any in while the limit is locked, so it can only grow."""
     if control.concurrency is None:
         return AT_ONCE
-    taken = Run.unscoped.filter(limit_id=limit_id, held=False, status__in=TAKEN)[: control.concurrency].count()
-    return min(AT_ONCE, control.concurrency - taken)
+    taken = Run.unscoped.filter(limit_id=limit_id, held=False, status__in=TAKEN, ended_at__isnull=True)  # its index
+    return min(AT_ONCE, control.concurrency - taken[: control.concurrency].count())
 
 
 def _line(limit: Limit) -> QuerySet[Run]:

@@ -25,7 +25,7 @@ SOON = 2 * sweep.INTERVAL  # seconds; what comes later is a sweep's
 LINES = 1000  # limits with somebody in line that one sweep looks at
 UNUSED = timedelta(days=1)
 REMEMBERED = timedelta(days=7)
-TIDY_AT_ONCE = 200
+TIDY_AT_ONCE = 500
 TIDY_EVERY = timedelta(minutes=10)
 
 
@@ -161,12 +161,13 @@ def tidy() -> None:
     now = clock.now()
     if _tidied_at is not None and abs(now - _tidied_at) < TIDY_EVERY:
         return
-    _tidied_at = now
     runs = Run.unscoped.filter(limit_id=OuterRef("id"), ended_at__isnull=True)
     unused = Limit.unscoped.filter(~Exists(runs), used_at__lt=now - UNUSED, collected=0, due_at__isnull=True)
+    limits = list(unused.values_list("id", flat=True)[:TIDY_AT_ONCE])
     # Compared once more as it goes: somebody may be starting at this very moment.
-    Limit.unscoped.filter(
-        id__in=list(unused.values_list("id", flat=True)[:TIDY_AT_ONCE]), used_at__lt=now - UNUSED
-    ).delete()
+    Limit.unscoped.filter(id__in=limits, used_at__lt=now - UNUSED).delete()
     old = Collected.unscoped.filter(created_at__lt=now - REMEMBERED, data__isnull=True)
-    Collected.unscoped.filter(id__in=list(old.values_list("id", flat=True)[:TIDY_AT_ONCE])).delete()
+    collected = list(old.values_list("id", flat=True)[:TIDY_AT_ONCE])
+    Collected.unscoped.filter(id__in=collected).delete()
+    if TIDY_AT_ONCE not in (len(limits), len(collected)):  # else there is more, and the next sweep goes on
+        _tidied_at = now

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import current
@@ -19,6 +20,7 @@ from .registry import WorkflowDefinition
 
 FULL_BYTES = 8 * 1024 * 1024  # a batch begins sooner than its run's input could become too large
 TIMER = "batch"
+AGAIN = timedelta(milliseconds=500)
 
 
 @transaction.atomic
@@ -61,11 +63,27 @@ def collect(
 
 @timers.on_timer(TIMER)
 def _aged(timer: timers.DueTimer) -> None:
+    """Begin the batch whose first item is old enough, and look again later where it is not."""
     definition = registry.find(timer.data["workflow"])
-    limit = admission.locked(UUID(timer.key), current(), definition.name)
-    if limit.collected:
-        _begin(limit, definition)
-        limit.save()
+    again = _begin_aged(UUID(timer.key), definition)
+    if again is not None:
+        timers.schedule(TIMER, timer.key, again, timer.data)
+
+
+def _begin_aged(limit_id: UUID, definition: WorkflowDefinition[Any, Any]) -> datetime | None:
+    here = Limit.objects.filter(pk=limit_id, collected__gt=0)
+    skip = connection.features.has_select_for_update_skip_locked
+    limit = here.select_for_update(skip_locked=skip, no_key=connection.vendor == "postgresql").first()
+    if limit is None:
+        # Whoever adds to it now may be about to ask for the timer's row, which is ours: so we do not wait.
+        return clock.now() + AGAIN if here.exists() else None
+    first = Collected.objects.filter(limit_id=limit_id, data__isnull=False).order_by("id").first()
+    batch = definition.control.batch if definition.control else None
+    if first is not None and batch is not None and (due := first.created_at + parse(batch.age)) > clock.now():
+        return due
+    _begin(limit, definition)
+    limit.save()
+    return None
 
 
 def _begin(limit: Limit, definition: WorkflowDefinition[Any, Any]) -> UUID:

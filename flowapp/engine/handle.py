@@ -54,7 +54,9 @@ class Run:
     @property
     def status(self) -> str:
         """Where the run stands (RunStatus)."""
-        return self.detail.status
+        from .queries import run_state
+
+        return run_state(self.id).status
 
     @property
     def input(self) -> Any:

@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from pydantic_core import to_jsonable_python
+from django.db import DataError
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from . import clock, signals, whereabouts
 from .whereabouts import Whereabouts
@@ -22,6 +23,7 @@ from .whereabouts import Whereabouts
 if TYPE_CHECKING:
     from .models import LogLine
 
+logger = logging.getLogger("flowapp.engine")
 BUFFER: Final = 20_000  # lines that wait to be written; what comes on top is dropped
 LINES_A_RUN: Final = 10_000
 LONGEST: Final = 10_000  # characters of a message
@@ -68,8 +70,20 @@ def _line(record: logging.LogRecord, where: Whereabouts) -> Line:
     if record.exc_info:
         message += "\n" + logging.Formatter().formatException(record.exc_info)
     more = {name: value for name, value in vars(record).items() if name not in _KNOWN and name != "flowapp_kept"}
-    fields: dict[str, Any] = to_jsonable_python(more, fallback=str) if more else {}
-    return Line(where, clock.now(), record.levelname, record.name[:100], _storable(message)[:LONGEST], fields)
+    fields = {_storable(name): _field(value) for name, value in more.items()}
+    name = _storable(record.name)[:100]
+    return Line(where, clock.now(), record.levelname[:10], name, _storable(message)[:LONGEST], fields)
+
+
+def _field(value: Any) -> Any:
+    """A value as any database stores it: its text, where it is no JSON, holds odd characters or is long."""
+    try:
+        plain = to_json(value, fallback=str, inf_nan_mode="null")
+    except (PydanticSerializationError, ValueError):
+        return _storable(str(value))[:LONGEST]
+    if len(plain) > LONGEST or b"\\u0000" in plain:
+        return _storable(str(value))[:LONGEST]
+    return from_json(plain)
 
 
 def _storable(text: str) -> str:
@@ -83,6 +97,9 @@ def flush() -> int:
         return 0
     try:
         _write(taken)
+    except (DataError, TypeError, ValueError):
+        logger.exception("%d lines of runs' logs cannot be stored", len(taken))  # nor ever: others wait behind them
+        return len(taken)
     except Exception:
         _lines.extendleft(reversed(taken[: BUFFER - len(_lines)]))
         raise

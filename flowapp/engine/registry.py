@@ -248,6 +248,11 @@ def all() -> list[WorkflowDefinition[Any, Any]]:
     return [_workflows[key] for key in sorted(_workflows)]
 
 
+def offered() -> list[WorkflowDefinition[Any, Any]]:
+    """The newest version of every workflow that people may start; the engine's own only carry parts of these."""
+    return [definition for definition in newest() if not definition.fn.__module__.startswith("flowapp.engine.")]
+
+
 def newest() -> list[WorkflowDefinition[Any, Any]]:
     """The newest version of every workflow, by name: the one that triggers start."""
     return list({definition.name: definition for definition in all()}.values())

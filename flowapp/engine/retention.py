@@ -1,11 +1,13 @@
 """Retention: runs that ended long ago are archived or deleted, batch by batch, by their workspace's policy.
 
 A run goes with everything the engine keeps of it. Prompts and the audit log stay: who decided what is evidence. What is
-live never goes, nor what a live run is the parent or child of.
+live never goes, nor what a live run is the parent or child of; and a child never before its parent, which takes over
+what its children did when it is retried.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 import zlib
 from collections.abc import Iterator
@@ -15,8 +17,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.apps import apps
-from django.db import connection, models, transaction
-from django.db.models import Exists, OuterRef
+from django.db import Error, connection, models, transaction
+from django.db.models import Exists, OuterRef, Q
 from pydantic_core import from_json, to_json
 
 from flowapp import audit
@@ -28,6 +30,7 @@ from .errors import FlowappError, RunNotFound
 from .models import ArchivedRun, BulkResult, Checkpoint, LogLine, Retention, Run
 from .states import TERMINAL
 
+logger = logging.getLogger("flowapp.engine")
 BATCH: Final = 100  # runs a transaction
 LONGEST: Final = 36_500  # days
 POLICY: Final = Actor("policy", "retention", "Retention policy")
@@ -73,11 +76,24 @@ def enforce(seconds: float = 5.0) -> int:
     """Apply every workspace's policy for about so long; returns how many runs went."""
     until = time.monotonic() + seconds
     gone = 0
-    for found in Retention.unscoped.filter(days__isnull=False).order_by("id"):
-        with scoped(found.workspace_id):
-            while time.monotonic() < until and (batch := _batch(found)):
-                gone += batch
+    left = list(Retention.unscoped.filter(days__isnull=False).order_by("?"))  # time may run out before the last one
+    while left and time.monotonic() < until:
+        done = [(found, _attempt(found)) for found in left]
+        gone += sum(runs for _, runs in done)
+        left = [found for found, runs in done if runs == BATCH]
     return gone
+
+
+def _attempt(found: Retention) -> int:
+    """One batch of a workspace; what is wrong with one keeps the others from nothing."""
+    try:
+        with scoped(found.workspace_id):
+            return _batch(found)
+    except Error:
+        raise
+    except Exception:
+        logger.exception("retention failed in workspace %s; it is tried again", found.workspace_id)
+        return 0
 
 
 @transaction.atomic
@@ -85,12 +101,13 @@ def _batch(found: Retention) -> int:
     """Let one batch go; returns how many."""
     before = clock.now() - timedelta(days=found.days or LONGEST)
     skip = connection.features.has_select_for_update_skip_locked
-    over = list(_over(before).order_by("ended_at").select_for_update(of=("self",), skip_locked=skip)[:BATCH])
-    if not over:
+    over = _over(before).order_by("ended_at").select_for_update(of=("self",), skip_locked=skip)
+    ids = list(over.values_list("id", flat=True)[:BATCH])
+    if not ids:
         return 0
     if found.archive:
-        ArchivedRun.objects.bulk_create([_archived(run) for run in over], ignore_conflicts=True)
-    ids = [run.id for run in over]
+        for run in Run.objects.filter(id__in=ids).iterator(1):  # one by one: each may be large
+            ArchivedRun.objects.bulk_create([_archived(run)], ignore_conflicts=True)
     for table in _tables():
         table._base_manager.filter(run_id__in=ids).delete()
     Run.objects.filter(id__in=ids).delete()
@@ -101,9 +118,10 @@ def _batch(found: Retention) -> int:
 
 
 def _over(before: datetime) -> models.QuerySet[Run]:
-    """The runs that ended before then and have nothing to do with a live one."""
-    live = Run.unscoped.filter(ended_at__isnull=True)
-    parent, child = live.filter(id=OuterRef("parent_id")), live.filter(parent_id=OuterRef("id"))
+    """The runs that ended before then, as their parents did, and have nothing to do with a live one."""
+    live, stays = Q(ended_at__isnull=True), Q(ended_at__isnull=True) | Q(ended_at__gte=before)
+    parent = Run.unscoped.filter(stays, id=OuterRef("parent_id"))
+    child = Run.unscoped.filter(live, parent_id=OuterRef("id"))
     over = Run.objects.filter(ended_at__lt=before, status__in=[str(status) for status in TERMINAL])
     return over.filter(~Exists(parent), ~Exists(child))
 

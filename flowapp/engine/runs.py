@@ -339,6 +339,9 @@ def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
     definition = registry.find(run.workflow, run.version)
     fork_ = new_run(definition, codec.plain(original.input), by=by)
     fork_.fence = 1  # it has a history, which its first claim has to load
+    if fork_.limit_id is not None and run.limit_id is not None:
+        # The event that said both is not here any more.
+        fork_.limit_id, fork_.priority, fork_.rank = run.limit_id, run.priority, -run.priority
     kept = list(Checkpoint.objects.filter(run_id=run_id, seq__lt=at.seq).order_by("seq"))
     if kept and original.started_at is not None:
         fork_.origin = chance.origin_of(run_id, original.origin, original.started_at, kept[-1].seq)
@@ -355,7 +358,8 @@ def recorded_step(run_id: UUID, step: str) -> Checkpoint:
     """The recorded outcome of a step given as "name" or "name#2". Raises IllegalState when there is none."""
     name, _, count = step.rpartition("#")
     key = (name, int(count)) if name and count.isdecimal() and len(count) < 10 else (step, 1)
-    found = Checkpoint.objects.filter(run_id=run_id, name=key[0], occurrence=key[1]).first()
+    here = Checkpoint.objects.filter(run_id=run_id, name=key[0], occurrence=key[1])
+    found = None if "\0" in step else here.first()
     if found is None:
         raise IllegalState(f"run {run_id} has no recorded step {step!r} to fork from")
     return found

@@ -103,7 +103,7 @@ def _slots(schedule: Schedule, cron: Cron, now: datetime) -> list[datetime]:
     while len(slots := _between(cron, max(first, now - back), now)) < BACKFILL_AT_MOST and now - back > first:
         back *= 2
     latest = slots[-BACKFILL_AT_MOST:]
-    if latest[0] > first:
+    if latest and latest[0] > first:
         logger.warning("workflow %s missed more slots than are made up for: from %s", schedule.workflow, first)
     return latest
 

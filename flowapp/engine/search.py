@@ -116,9 +116,12 @@ def _moment(name: str, given: datetime | str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(given) if isinstance(given, str) else given
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        if 1970 < moment.year < 9999:  # what an id can carry, with room for the clocks
+            return moment
     except (ValueError, OverflowError):
-        raise BadFilter(name, f"{str(given)[:40]!r} is not a time: write 2026-11-21 or 2026-11-21T14:05") from None
+        pass
+    raise BadFilter(name, f"{str(given)[:40]!r} is not a time: write 2026-11-21 or 2026-11-21T14:05")
 
 
 def _term(text: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """/v1/absences: who is away, and who stands in for them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from flowapp.tenancy import absences, queries
 from flowapp.tenancy.models import Absence as Row
 from flowapp.tenancy.models import Member
 
+from .paging import CURSOR, LIMIT, Page, reading
 from .schemas import Name
 
 router = Router(tags=["absences"])
@@ -31,10 +32,8 @@ class Absence(BaseModel):
     until: datetime
 
 
-class AbsenceList(BaseModel):
-    """Who is or will be away, soonest first."""
-
-    items: list[Absence]
+class AbsencePage(Page[Absence]):
+    """A page of those who are or will be away."""
 
 
 class NewAbsence(BaseModel):
@@ -48,11 +47,15 @@ class NewAbsence(BaseModel):
     member: Name | None = None
 
 
-@router.get("/absences", response=AbsenceList, by_alias=True)
+@router.get("/absences", response=AbsencePage, by_alias=True)
 @access(SIGNED_IN)
-def list_absences(request: Request) -> AbsenceList:
-    """Who is or will be away, soonest first; 200 at most."""
-    return AbsenceList(items=[_shown(row) for row in absences.current_and_coming(clock.now())])
+def list_absences(request: Request, cursor: str | None = CURSOR, limit: int = LIMIT) -> AbsencePage:
+    """Who is or will be away, soonest first."""
+    with reading(cursor):
+        found = absences.current_and_coming(clock.now(), after=_place(cursor), limit=limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    following = f"{last.starts_at.isoformat()}~{last.pk}" if last else None
+    return AbsencePage(items=[_shown(row) for row in found[:limit]], next=following)
 
 
 @router.post("/absences", response={201: Absence}, by_alias=True)
@@ -82,6 +85,13 @@ def end_absence(request: Request, absence_id: UUID) -> Status[None]:
     """End an absence now, or take back one that has not begun."""
     absences.end_absence(absence_id, by=actor_of(request), now=clock.now())
     return Status(204, None)
+
+
+def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    begin, _, last_id = cursor.partition("~")
+    return datetime.fromisoformat(begin).astimezone(UTC), UUID(last_id)
 
 
 def _member(field: str, email: str) -> Member:

@@ -13,6 +13,7 @@ from flowapp.http.requests import Request
 from flowapp.tenancy import calendars
 from flowapp.tenancy.models import Role
 
+from .paging import CURSOR, LIMIT, Page, reading
 from .schemas import Name, Out, Text
 
 router = Router(tags=["calendars"])
@@ -48,17 +49,20 @@ class Calendar(Out):
     free: list[date]
 
 
-class CalendarList(BaseModel):
-    """All calendars, by name; a workspace keeps 100 at most."""
-
-    items: list[Calendar]
+class CalendarPage(Page[Calendar]):
+    """A page of calendars."""
 
 
-@router.get("/calendars", response=CalendarList)
+@router.get("/calendars", response=CalendarPage)
 @access(SIGNED_IN)
-def list_calendars(request: Request) -> CalendarList:
-    """The workspace's calendars."""
-    return CalendarList(items=[Calendar.model_validate(one) for one in calendars.calendars()])
+def list_calendars(request: Request, cursor: str | None = CURSOR, limit: int = LIMIT) -> CalendarPage:
+    """The workspace's calendars, by name; it keeps 100 at most."""
+    known = calendars.calendars()
+    with reading(cursor):
+        begin = [one.pk for one in known].index(UUID(cursor)) + 1 if cursor else 0
+    shown = known[begin : begin + limit]
+    following = str(shown[-1].pk) if begin + limit < len(known) else None
+    return CalendarPage(items=[Calendar.model_validate(one) for one in shown], next=following)
 
 
 @router.post("/calendars", response={201: Calendar})

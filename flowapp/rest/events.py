@@ -37,8 +37,8 @@ class Event(BaseModel):
         """A CloudEvent in our own shape."""
         headers = info.context["request"].headers if info.context else {}
         if "ce-specversion" in headers and not _is_batch(headers):
-            attributes = {name.lower().removeprefix("ce-"): unquote(value) for name, value in headers.items()}
-            return _plain(attributes, body)
+            lower = ((name.lower(), unquote(value)) for name, value in headers.items())
+            return _plain({name[3:]: value for name, value in lower if name.startswith("ce-")}, body)
         if isinstance(body, Mapping) and "specversion" in body:
             return _plain(body, body.get("data", body.get("data_base64")))
         return body

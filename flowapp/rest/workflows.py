@@ -49,7 +49,7 @@ class Start(BaseModel):
 @access(SIGNED_IN)
 def list_workflows(request: Request, cursor: str | None = CURSOR, limit: int = LIMIT) -> WorkflowPage:
     """The registered workflows, by name."""
-    names = sorted({definition.name for definition in registry.all() if definition.name > (cursor or "")})
+    names = sorted({definition.name for definition in registry.offered() if definition.name > (cursor or "")})
     shown = names[:limit]
     return WorkflowPage(items=[_workflow(name) for name in shown], next=shown[-1] if len(names) > limit else None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -17,8 +17,9 @@ from .keys import APPROVALS_DECIDE
 from .models import Absence, Member, Role, Workspace
 from .scope import current
 from .signals import tell
-from .standing_in import Span, loop
+from .standing_in import Span, loop, way_to
 
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)  # beyond, not every zone has a day
 ARRANGERS = frozenset({Role.OWNER, Role.ADMIN, Role.MANAGER})  # who may say it for others, such as the sick
 
 
@@ -38,13 +39,13 @@ def set_absence(
 ) -> Absence:
     """A member is away for a while, and somebody stands in.
 
-    Raises Unfit when the times are wrong, meet another absence of theirs, or would lead back to themselves.
+    Raises Unfit when the times are wrong, meet another absence of theirs, would lead back to themselves, or to `by`.
     """
     _allow(member, by)
     # One at a time: two that are saved at once could close a loop that neither sees. Rows that refer to it do not wait.
     Workspace.objects.select_for_update(no_key=True).get(pk=current())
     span = Span(member.pk, substitute.pk, starts_at, ends_at)
-    if errors := _errors(span, now) or _loop_errors(span, now):
+    if errors := _errors(span, now) or _chain_errors(span, now, by):
         raise Unfit(errors)
     absence = Absence.objects.create(member=member, substitute=substitute, starts_at=starts_at, ends_at=ends_at)
     tell(by=by, verb="absence.set", target=f"member:{member.pk}", after=_shown(absence))
@@ -67,9 +68,13 @@ def end_absence(absence_id: UUID, *, by: Actor, now: datetime) -> None:
     tell(by=by, verb="absence.ended", target=f"member:{absence.member_id}", before=before)
 
 
-def current_and_coming(now: datetime, *, limit: int = 200) -> list[Absence]:
-    """Who is or will be away, soonest first."""
-    return list(_whole().filter(ends_at__gt=now).order_by("starts_at", "pk")[:limit])
+def current_and_coming(now: datetime, *, after: tuple[datetime, UUID] | None = None, limit: int = 200) -> list[Absence]:
+    """Who is or will be away, soonest first; those behind the beginning and id in `after`."""
+    rows = _whole().filter(ends_at__gt=now)
+    if after is not None:
+        begin, last_id = after
+        rows = rows.filter(Q(starts_at__gt=begin) | Q(starts_at=begin, pk__gt=last_id))
+    return list(rows.order_by("starts_at", "pk")[:limit])
 
 
 def standing_in_for(member_id: UUID, now: datetime) -> list[StoodInFor]:
@@ -127,26 +132,33 @@ def _errors(span: Span, now: datetime) -> list[dict[str, object]]:
         errors.append({"loc": ["until"], "msg": "this is before it begins"})
     elif span.end <= now:
         errors.append({"loc": ["until"], "msg": "this has passed already"})
+    for name, at in (("from", span.start), ("until", span.end)):
+        if not FIRST <= at < LAST:
+            errors.append({"loc": [name], "msg": "choose a time from 1970 to 2999"})
     if span.substitute == span.member:
         errors.append({"loc": ["substitute"], "msg": "somebody else has to stand in"})
     if not Member.objects.filter(pk=span.substitute, user__is_active=True).exists():
         errors.append({"loc": ["substitute"], "msg": "there is no such member here"})
+    if errors:
+        return errors
     met = Absence.objects.filter(member=span.member, starts_at__lt=span.end, ends_at__gt=span.start).first()
-    if met is not None and not errors:
+    if met is not None:
         told = f"{met.starts_at:%d %b %Y} to {met.ends_at:%d %b %Y}"
         errors.append({"loc": ["from"], "msg": f"an absence from {told} is kept already; end that first"})
     return errors
 
 
-def _loop_errors(span: Span, now: datetime) -> list[dict[str, object]]:
+def _chain_errors(span: Span, now: datetime, by: Actor) -> list[dict[str, object]]:
     kept = Absence.objects.filter(Q(ends_at__gt=now), starts_at__lt=span.end, ends_at__gt=span.start)
-    rows = kept.values_list("member_id", "substitute_id", "starts_at", "ends_at")
-    around = loop(span, [Span(*row) for row in rows])
-    if not around:
-        return []
-    names = {one.pk: str(one) for one in Member.objects.select_related("user").filter(pk__in=around)}
-    told = " → ".join(names[pk] for pk in around)
-    return [{"loc": ["substitute"], "msg": f"nobody would be left to answer: {told}; choose somebody who is here"}]
+    known = [Span(*row) for row in kept.values_list("member_id", "substitute_id", "starts_at", "ends_at")]
+    if around := loop(span, known):
+        names = {one.pk: str(one) for one in Member.objects.select_related("user").filter(pk__in=around)}
+        told = " → ".join(names[pk] for pk in around)
+        return [{"loc": ["substitute"], "msg": f"nobody would be left to answer: {told}; choose somebody who is here"}]
+    # Who arranges it for others must not get to decide what was put to them.
+    if by.member_id and by.member_id != span.member and way_to(by.member_id, span, known):
+        return [{"loc": ["substitute"], "msg": "you would stand in yourself; somebody else has to arrange that"}]
+    return []
 
 
 def _shown(absence: Absence) -> dict[str, str]:

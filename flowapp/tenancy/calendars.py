@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from . import business_time
 from .actors import Actor
@@ -39,7 +40,9 @@ def create_calendar(*, draft: Draft, by: Actor) -> Calendar:
     """A new calendar. Raises Unfit naming each thing to correct."""
     if Calendar.objects.count() >= MOST:
         raise Unfit([{"loc": ["name"], "msg": f"a workspace keeps at most {MOST} calendars"}])
-    calendar = Calendar.objects.create(**_checked(draft))
+    said = _checked(draft)
+    with _named_once(said["name"]):
+        calendar = Calendar.objects.create(**said)
     tell(by=by, verb="calendar.created", target=f"calendar:{calendar.pk}", after=_shown(calendar))
     return calendar
 
@@ -53,7 +56,8 @@ def change_calendar(calendar_id: UUID, *, draft: Draft, by: Actor) -> Calendar:
     before = _shown(calendar)
     for field, value in _checked(draft, calendar_id).items():
         setattr(calendar, field, value)
-    calendar.save()
+    with _named_once(calendar.name):
+        calendar.save()
     tell(by=by, verb="calendar.changed", target=f"calendar:{calendar.pk}", before=before, after=_shown(calendar))
     return calendar
 
@@ -113,12 +117,25 @@ def _checked(draft: Draft, calendar_id: UUID | None = None) -> dict[str, Any]:
     return {"name": draft.name.strip(), **kept}
 
 
+@contextmanager
+def _named_once(name: str) -> Iterator[None]:
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:  # two of one name were saved at once
+        raise Unfit([_taken(name)]) from None
+
+
+def _taken(name: str) -> dict[str, Any]:
+    return {"loc": ["name"], "msg": f"there is a calendar named {name} already"}
+
+
 def _name_errors(name: str, calendar_id: UUID | None) -> list[dict[str, Any]]:
     if not 0 < len(name) <= 100 or "\0" in name:
         return [{"loc": ["name"], "msg": "give it a name of 1 to 100 characters"}]
     same = Calendar.objects.filter(name__iexact=name).values_list("pk", flat=True)
     if any(pk != calendar_id for pk in same):
-        return [{"loc": ["name"], "msg": f"there is a calendar named {name} already"}]
+        return [_taken(name)]
     return []
 
 

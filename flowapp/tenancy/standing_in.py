@@ -23,7 +23,12 @@ def loop(new: Span, known: Iterable[Span]) -> list[UUID]:
 
     It begins and ends with the member of `new`.
     """
-    return _back(new.member, new, [new.member], list(known))
+    return way_to(new.member, new, known)
+
+
+def way_to(who: UUID, new: Span, known: Iterable[Span]) -> list[UUID]:
+    """The members over whom `new` would lead to `who`, at some moment; empty when it does not."""
+    return _back(who, new, [new.member], list(known))
 
 
 def _back(home: UUID, span: Span, path: list[UUID], known: Sequence[Span]) -> list[UUID]:

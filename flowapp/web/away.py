@@ -69,7 +69,8 @@ def _moment(text: str) -> datetime | None:
 
 
 def _member(email: str) -> Member | None:
-    return queries.members().filter(user__email=email.strip().lower()).first()
+    email = email.strip().lower().replace("\0", "")
+    return queries.members().filter(user__email=email).first()
 
 
 def _me(request: HttpRequest) -> Member:

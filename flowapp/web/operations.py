@@ -64,7 +64,7 @@ def set_retention(request: HttpRequest) -> HttpResponseBase:
         changed = retention.set_policy(days=int(typed) if typed else None, archive=archive, by=actor_of(request))
     except retention.BadPolicy as wrong:
         return _page(request, wrong=str(wrong), status=422)
-    messages.success(request, "Ended runs are kept." if changed.days is None else "The policy is in force.")
+    messages.success(request, "Ended runs are kept." if changed.days is None else "Retention is set.")
     return redirect("operations")
 
 

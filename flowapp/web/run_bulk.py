@@ -18,6 +18,7 @@ from flowapp.web import answers, run_filters
 
 MANAGERS: Final = (Role.OWNER, Role.ADMIN, Role.MANAGER, WORKSPACE_KEY)
 COUNTED: Final = 100_000
+LONGEST_REASON: Final = 10_000  # characters
 _SAMPLE: Final = 5
 
 
@@ -33,7 +34,7 @@ def bulk_new(request: HttpRequest, verb: str) -> HttpResponseBase:
     try:
         where = bulk.takes(verb, asked.where)
         if request.method == "POST":
-            reason = request.POST.get("reason", "").strip()
+            reason = request.POST.get("reason", "").replace("\0", "").strip()[:LONGEST_REASON]
             return redirect("bulk", job_id=bulk.begin(verb, asked.where, by=actor_of(request), reason=reason))
     except bulk.NothingToDo as refused:
         return _confirm(request, verb, asked, refused=str(refused))

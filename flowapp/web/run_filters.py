@@ -94,7 +94,7 @@ def read(query: QueryDict) -> Asked:
 
 def workflows(chosen: str) -> list[str]:
     """The workflows to choose from; one that the code no longer has stays when it is chosen."""
-    return sorted({definition.name for definition in registry.all()} | ({chosen} - {""}))
+    return sorted({definition.name for definition in registry.offered()} | ({chosen} - {""}))
 
 
 def in_words(where: Filter) -> str:

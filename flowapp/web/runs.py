@@ -100,11 +100,11 @@ def _do(request: HttpRequest, run_id: UUID, verb: str) -> UUID:
     by = actor_of(request)
     if verb == "signal":
         name = request.POST.get("name", "").strip()
-        if not name:
-            raise _Typed("Name the signal.")
+        if not name or len(name) > 200 or "\0" in name:
+            raise _Typed("Name the signal, in at most 200 characters.")
         return runs.signal(run_id, name, _json(request.POST.get("data", "")), by=by).id
     if verb == "cancel":
-        return runs.cancel(run_id, by=by, reason=request.POST.get("reason", "").strip()).id
+        return runs.cancel(run_id, by=by, reason=request.POST.get("reason", "").replace("\0", "").strip()).id
     if verb == "fork":
         return runs.fork(run_id, request.POST.get("from_step", ""), by=by).id
     simple = {"pause": runs.pause, "resume": runs.resume, "retry": runs.retry}

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from flowapp.engine import queries, registry, runs
-from flowapp.engine.errors import IdempotencyConflict, InvalidInput
+from flowapp.engine.errors import IdempotencyConflict, InvalidInput, StartSkipped
 from flowapp.engine.search import Filter
 from flowapp.http import schema_form
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
@@ -24,10 +24,9 @@ from flowapp.web import answers, shell
 @require_GET
 def workflow_list(request: HttpRequest) -> HttpResponse:
     """Every workflow in its newest version."""
-    newest = {definition.name: definition for definition in registry.all()}
     cards = [
         {"name": one.name, "version": one.version, "doc": one.doc, "fields": schema_form.fields(one.input_schema())}
-        for one in newest.values()
+        for one in registry.offered()
     ]
     return answers.page(request, "web/workflows.html", {"workflows": cards})
 
@@ -46,7 +45,7 @@ def start(request: HttpRequest, name: str) -> HttpResponseBase:
     """Start a run from the form; wrong input keeps what was typed and names each field."""
     known = schema_form.fields(registry.find(name).input_schema())
     # The form carries a key made with the page: pressing twice, or again after going back, starts one run.
-    key = request.POST.get("idempotency_key", "")[:100] or None
+    key = request.POST.get("idempotency_key", "").replace("\0", "")[:100] or None
     reading = schema_form.read(known, request.POST)
     try:
         if reading.errors:
@@ -57,6 +56,9 @@ def start(request: HttpRequest, name: str) -> HttpResponseBase:
     except IdempotencyConflict:
         changed = {"loc": [], "msg": "This form already started a run with other values. Press Start once more."}
         return _page(request, name, known, typed=request.POST, errors=[changed], status=409)
+    except StartSkipped as skipped:
+        refused = {"loc": [], "msg": str(skipped)}
+        return _page(request, name, known, typed=request.POST, errors=[refused], status=409)
     messages.success(request, f"Started {name}.")
     return redirect("run", run_id=handle.id)
 

@@ -79,7 +79,7 @@ function keys(buttons) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (event.target.closest?.("textarea, select, dialog, [popover], input:not([type=checkbox])")) return;
+  if (event.target.closest?.("textarea, select, dialog, [popover], details.keep[open], input:not([type=checkbox])")) return;
   if (event.key === "x" || event.key === "X") toggle(here(), event.shiftKey);
   if (!chosen().length) return;
   if (event.key === "Escape") clear();

@@ -1,6 +1,7 @@
 // Small behaviours of forms, menus and notes; each form works as it stands without them.
 
 const FIELDS = "textarea, input:not([type=hidden]), select";
+const OPENED = "details.pop[open], details.answer[open], details.keep[open]";
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-autosubmit]")) event.target.form.requestSubmit();
@@ -23,7 +24,7 @@ document.addEventListener("click", (event) => {
   if (person) signInAs(person.dataset);
   const copy = event.target.closest("[data-copy]");
   if (copy) copyText(copy);
-  for (const open of document.querySelectorAll("details.pop[open], details.answer[open]")) {
+  for (const open of document.querySelectorAll(OPENED)) {
     if (!open.contains(event.target)) open.open = false;
   }
 });
@@ -54,7 +55,7 @@ document.addEventListener("keydown", (event) => {
     form?.requestSubmit([...form.elements].find((part) => part.type === "submit"));
   }
   if (event.key === "Escape") {
-    const open = event.target.closest?.("details.pop[open], details.answer[open]");
+    const open = event.target.closest?.(OPENED);
     if (open) closeDetails(open);
   }
 });
@@ -63,7 +64,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener(
   "toggle",
   (event) => {
-    if (event.target.matches?.("details.pop[open], details.answer[open]")) {
+    if (event.target.matches?.(OPENED)) {
       (event.target.querySelector(FIELDS) ?? event.target.querySelector("form button"))?.focus();
     }
   },

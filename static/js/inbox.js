@@ -47,7 +47,7 @@ function open(link) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (event.target.closest?.("input, textarea, select, dialog, [popover]")) return;
+  if (event.target.closest?.("input, textarea, select, dialog, [popover], details.keep[open]")) return;
   if (event.key === "j") move(1);
   if (event.key === "k") move(-1);
   if (!["a", "d", "c", "e"].includes(event.key) || Date.now() - shownAt < SETTLE || event.repeat) return;

@@ -21,7 +21,8 @@ function translate() {
 
 document.addEventListener("formdata", (event) => {
   for (const field of event.target.querySelectorAll("input[data-zone]")) {
-    if (local.has(field) && field.value) event.formData.set(field.name, new Date(field.value).toISOString());
+    // Without the Z, so that a page that comes back with an error can put it into the field again.
+    if (local.has(field) && field.value) event.formData.set(field.name, new Date(field.value).toISOString().slice(0, -1));
   }
 });
 

@@ -111,6 +111,20 @@ def test_a_vote_may_be_taken_back_before_the_quorum(dispatcher, cast):
     assert verbs(prompt)[:2] == [("prompt.voted", "Bo"), ("prompt.vote-rescinded", "Bo")]
 
 
+def test_a_key_that_may_not_decide_takes_no_vote_back(dispatcher, cast):
+    _, prompt = ask(assign=ALL, quorum=2)
+    decide(prompt, cast.bo)
+    for scopes in ((), ("approvals:decide",)):
+        key = factories.api_key(cast.bo, *scopes)[0]
+        by = tenancy.actor_for(cast.bo, key)
+        if scopes:
+            actions.rescind(prompt.pk, by=by, channel="api")
+        else:
+            with pytest.raises(NotEligible, match="approvals:decide"):
+                actions.rescind(prompt.pk, by=by, channel="api")
+    assert votes(prompt) == []
+
+
 def test_the_same_again_after_the_end(dispatcher, cast):
     _, prompt = ask(assign=ALL, quorum=2)
     decide(prompt, cast.bo)

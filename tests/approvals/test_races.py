@@ -8,10 +8,11 @@ from typing import Any
 from django.db import connection
 
 from approvals import actions
-from approvals.models import Decision
+from approvals.models import Decision, Policy, SavedFilter
 from approvals.states import AlreadyDecided, Expired
 from flowapp.dispatch.immediate import ImmediateDispatcher
 from flowapp.engine import clock, sweep
+from flowapp.integrations.slack import people
 from flowapp.tenancy.models import Role
 from flowapp.tenancy.scope import scoped
 from tests import factories
@@ -150,3 +151,30 @@ def test_a_vote_taken_back_against_the_last_one(cast):
     prompt.refresh_from_db()
     standing = (prompt.status, Decision.objects.count())
     assert standing in [("decided", 2), ("pending", 1)]
+
+
+def test_two_of_one_name_at_once(cast):
+    ana, draft = factories.actor(cast.ana), actions.Draft("amount < 1", "ask")
+    made = at_once(cast.acme, *[lambda: actions.create_policy(name="Small", draft=draft, by=ana)] * 4)
+    assert sum(isinstance(one, Policy) for one in made) == 1
+    assert {str(one) for one in made if not isinstance(one, Policy)} == {"name: there is a policy named Small already"}
+    save = lambda: actions.save_filter(name="Mine", query="scope=mine&sort=", by=ana, channel="web")  # noqa: E731
+    kept = at_once(cast.acme, *[save] * 4)
+    assert {one.pk for one in kept} == {SavedFilter.objects.get().pk}
+
+
+def test_a_slack_account_is_linked_once(cast):
+    members = [cast.ana, cast.bo, cast.cleo, cast.dev]
+    asked = [lambda who=who: people.link(member=who, slack_id="U1", by=factories.actor(who)) for who in members]
+    told = at_once(cast.acme, *asked)
+    assert sorted(type(one).__name__ for one in told) == ["NoneType", *["TakenAccount"] * 3]
+
+
+def test_moves_at_once_leave_one_line(cast):
+    ana, draft = factories.actor(cast.ana), actions.Draft("amount < 1", "ask")
+    made = [actions.create_policy(name=f"Rule {number}", draft=draft, by=ana) for number in range(6)]
+    moved = at_once(cast.acme, *(lambda one=one: actions.move(one.pk, position=1, by=ana) for one in made[2:]))
+    assert moved == [None] * 4
+    line = list(Policy.objects.order_by("position").values_list("position", "name"))
+    assert [position for position, _ in line] == [1, 2, 3, 4, 5, 6]
+    assert [name for _, name in line][4:] == ["Rule 0", "Rule 1"]

@@ -9,10 +9,11 @@ from django.test import Client
 
 from approvals import actions, queries
 from approvals.queries import reports
-from flowapp.engine import clock
+from flowapp.engine import clock, runs
+from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 from tests import factories
-from tests.approvals.making import ask, decide
+from tests.approvals.making import EXPENSE, ask, decide
 
 
 def signed_in(member):
@@ -159,3 +160,15 @@ def test_agents_are_told_apart(dispatcher, cast):
     _, prompt = ask(by=Actor("agent", "atlas", "Atlas", None, None))
     decide(prompt, cast.bo)
     assert [line.name for line in queries.report(7).agents] == ["Atlas"]
+
+
+def test_what_rules_decide_at_once_is_not_timed(dispatcher, cast):
+    decided_after("10m", cast.bo)
+    draft = actions.Draft("true", "approve", workflow="asks")
+    actions.create_policy(name="All of them", draft=draft, by=factories.actor(cast.ana))
+    for _ in range(3):
+        runs.start("asks", EXPENSE, by=SYSTEM)
+    report = queries.report(7)
+    assert (report.total.closed, report.total.approved) == (4, 4)
+    assert report.total.times.median == pytest.approx(600, abs=5)
+    assert report.workflows[0].times == report.total.times

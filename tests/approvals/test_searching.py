@@ -197,3 +197,17 @@ def test_a_name_is_given_once(cast):
     two = SavedFilter.objects.get(name="Two")
     answer = client.post(f"/inbox/filters/{two.pk}/rename", {"name": "ONE"}, headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (422, ["name"])
+
+
+def test_who_is_asked_twice_at_once_sees_every_page(dispatcher, cast):
+    for number in range(5):
+        ask(title=f"{number}", assign=(), stages=[[{"assign": "role:manager"}] * 4])
+    assert sorted(every_page(cast.bo, limit=2)[0]) == list("01234")
+
+
+def test_who_was_asked_twice_in_turn_sees_every_page(dispatcher, cast):
+    for number in range(5):
+        _, prompt = ask(title=f"{number}", assign=(), stages=[{"assign": "role:manager"}] * 4)
+        for version in (1, 2, 3, 4):
+            decide(prompt, cast.bo, version=version)
+    assert sorted(every_page(cast.bo, scope="done", limit=2)[0]) == list("01234")

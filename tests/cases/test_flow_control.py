@@ -224,3 +224,36 @@ def test_a_lost_call_is_made_up_by_the_sweep(engine: Engine, monkeypatch: pytest
         assert Run.objects.get(pk=run.id).held
     engine.sweep()
     assert run.status == "completed"
+
+
+def test_paused_retried_and_forked_runs_keep_their_place(engine: Engine):
+    line = workflow(name="kept-line", control=FlowControl(concurrency=1, key="input.who", priority="input.tier"))(body)
+    first = line.start({"n": 0, "who": "a", "tier": 1, "waits": True})
+    engine.settle()
+    fork = first.fork("note")
+    one, other = (Run.objects.get(id=run.id) for run in (first, fork))
+    assert (one.limit_id, one.priority) == (other.limit_id, other.priority)
+    first.pause()
+    first.resume()
+    engine.settle()
+    Run.objects.filter(id=first.id).update(status="needs_attention")
+    first.retry()
+    assert {run.rank for run in Run.objects.filter(id__in=[first.id, fork.id], status="queued")} <= {-1}
+    engine.settle()
+    for run in (first, fork):
+        run.signal("go")
+    engine.settle()
+    assert statuses(first, fork) == ["completed", "completed"]
+
+
+def test_resuming_a_start_that_is_put_off_begins_nothing_early(engine: Engine):
+    slow = workflow(name="throttled-resume", control=FlowControl(throttle="10s"))(body)
+    slow.start({"n": 0})
+    second = slow.start({"n": 1})
+    engine.settle()
+    second.pause()
+    second.resume()
+    engine.settle()
+    assert ORDER == [0]
+    engine.shift("11s")
+    assert (ORDER, second.status) == ([0, 1], "completed")

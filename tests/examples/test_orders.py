@@ -1,9 +1,17 @@
 """An order: the review of what is large, and what is undone when shipping fails."""
 
+import json
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from flowapp.engine import events
+from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.models import Workspace
+from flowapp.tenancy.scope import scoped
+
+from .conftest import EXAMPLES
 
 pytestmark = pytest.mark.django_db
 
@@ -35,3 +43,12 @@ async def test_what_was_done_is_undone_when_it_cannot_be_shipped(examples: Modul
     run = await examples.orders.process_order.test(piano)
     assert (run.output.status, run.output.reason) == ("undone", "no carrier takes pianos")
     assert names(run) == ["reserve", "charge", "ship", "refund", "release"]
+
+
+def test_the_order_beside_it_starts_it(examples: ModuleType, django_capture_on_commit_callbacks: Any) -> None:
+    order = json.loads((EXAMPLES / "order.json").read_text())
+    with scoped(Workspace.objects.create(slug="orders", name="Orders").pk):
+        with django_capture_on_commit_callbacks(execute=True):
+            done = events.publish("shop/order-placed", order, by=SYSTEM)
+        found = events.found_by(done.id)
+    assert [one["workflow"] for one in found.matched] == ["process-order"], found.skipped

@@ -17,6 +17,7 @@ from . import flows
 
 @pytest.fixture
 def cast(transactional_db: None) -> Iterator[factories.Cast]:
+    flows.FAILING.clear()
     made = factories.cast()
     with scoped(made.acme.pk):
         yield made
@@ -24,7 +25,6 @@ def cast(transactional_db: None) -> Iterator[factories.Cast]:
 
 @pytest.fixture
 def dispatcher(cast: factories.Cast) -> Iterator[ImmediateDispatcher]:
-    flows.FAILING.clear()
     with ImmediateDispatcher().installed() as immediate:
         yield immediate
     clock.reset()

@@ -73,9 +73,16 @@ def test_a_database_that_is_away_keeps_the_lines(dispatcher, monkeypatch):
 def test_what_no_database_stores_stops_no_other_line(dispatcher):
     run = runs.start("ops-order", ORDER, by=SYSTEM)
     place, now = _place(run), clock.now()
-    odd = {"nul": "a\0b", "half": "\ud800", "nan": float("nan"), "thing": object(), "long": "x" * 100_000}
+    odd: dict[str, object] = {
+        "nul": "a\0b",
+        "half": "\ud800",
+        "nan": float("nan"),
+        "thing": object(),
+        "long": "x" * 100_000,
+    }
+    said: dict[str, object] = {"msg": "said", "name": "shop\0", "levelname": "INFO"}
     for more in (odd, {"fine": 1}):
-        record = logging.makeLogRecord({"msg": "said", "name": "shop\0", "levelname": "INFO"} | more)
+        record = logging.makeLogRecord(said | more)
         logbook._lines.append(logbook._line(record, place))
     assert [message for _, _, message in logged(run.id)][-2:] == ["said", "said"]
     logbook._lines.append(logbook.Line(place, now, "INFO", "x", "never stored", {"nul": object()}))

@@ -1,10 +1,13 @@
 """Runs are found by workflow, status, time, error type and declared fields, in a constant number of queries."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
 from flowapp.engine import clock, queries, runs, search
+from flowapp.engine.models import SearchTerm
 from flowapp.engine.search import BadFilter, Filter, parse
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
@@ -130,6 +133,13 @@ def test_a_filter_that_cannot_be_is_said_and_stays(dispatcher, cast, signed_in):
     assert 'value="secret:1"' in page
 
 
+@pytest.mark.parametrize("moment", ["-1", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("bound", ["since", "until"])
+def test_a_time_that_no_id_can_carry_is_said(cast, signed_in, bound, moment):
+    for address in ("/v1/runs", "/runs/"):
+        assert signed_in(cast.dev).get(f"{address}?{bound}={moment}").status_code == 422, address
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_filters_cost_no_more_queries(dispatcher, cast, signed_in, count, django_assert_num_queries):
     for number in range(count):
@@ -164,3 +174,11 @@ def test_a_field_that_no_database_stores_as_it_is(dispatcher, call):
     odd = order(customer="Nord\0wind")
     assert found(terms=["order:A-1"]) == {odd}
     assert call("GET", f"/runs/{odd}").json()["input"]["customer"] == "Nord\0wind"
+
+
+def test_runs_of_before_are_found_once_migrated(dispatcher):
+    before = order()
+    SearchTerm.objects.all().delete()
+    assert found(terms=["total:420"]) == set()
+    import_module("flowapp.engine.migrations.0004_operations").find_runs_of_before(apps, None)
+    assert found(terms=["total:420", "customer:Nordwind"]) == {before}

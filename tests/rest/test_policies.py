@@ -1,4 +1,4 @@
-"""/v1/policies, /v1/absences, /v1/calendars, and withdrawing: who may, what is refused, what comes back."""
+"""Policies, absences, calendars, notifications, and withdrawing: who may, what is refused, what comes back."""
 
 import pytest
 
@@ -161,3 +161,35 @@ def test_the_requester_withdraws(cast, bo, calling, waiting):
     answer = calling(cast.dev).post(f"/prompts/{waiting}/withdraw", {"reason": "Not needed"})
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
     assert bo.post(f"/prompts/{waiting}/complete", {"outcome": "approve"}).status_code == 410
+
+
+def test_absences_and_calendars_are_paged(cast, ana, bo, calling):
+    names = [f"Office {number}" for number in range(3)]
+    for number, name in enumerate(names):
+        ana.post("/calendars", OFFICE | {"name": name})
+        away = {"from": f"209{number}-01-01T00:00:00Z", "until": f"209{number}-02-01T00:00:00Z"}
+        assert bo.post("/absences", away | {"substitute": "cleo@example.com"}).status_code == 201
+    for path, field, expected in [
+        ("/calendars", "name", names),
+        ("/absences", "from", [f"209{number}-01-01T00:00:00Z" for number in range(3)]),
+    ]:
+        first = bo.get(path, limit=2).json()
+        second = bo.get(path, limit=2, cursor=first["next"]).json()
+        assert [one[field] for one in first["items"] + second["items"]] == expected
+        assert second["next"] is None
+        assert bo.get(path, cursor="x").status_code == 422
+
+
+def test_notifications_are_chosen(cast, bo, key):
+    shown = bo.get("/notifications").json()
+    assert (shown["choices"]["asked"], shown["zone"]) == ({"email": "now", "slack": "now"}, "UTC")
+
+    def put(body):
+        return bo._client.put("/v1/notifications", body, "application/json", headers=bo.headers)
+
+    wanted = {"choices": {"asked": {"email": "daily", "slack": "never"}}, "digest_hour": 7, "zone": "Europe/Berlin"}
+    assert put(wanted).json() == shown | wanted | {"choices": shown["choices"] | wanted["choices"]}
+    assert bo.get("/notifications").json()["choices"]["asked"] == {"email": "daily", "slack": "never"}
+    for wrong in ({"zone": "Mars"}, {"digest_hour": 24}, {"choices": {"asked": {"email": "now", "slack": "daily"}}}):
+        assert put(wanted | wrong).status_code == 422
+    assert key.get("/notifications").status_code == 403

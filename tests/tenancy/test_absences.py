@@ -151,3 +151,13 @@ def test_what_is_refused_would_lead_back(kept, new):
         assert found[0] == found[-1] == new.member
         edges = {(span.member, span.substitute) for span in [*kept, new]}
         assert all(edge in edges for edge in pairwise(found))
+
+
+def test_nobody_makes_themselves_the_substitute_of_another(cast):
+    with pytest.raises(Unfit, match="substitute: you would stand in yourself"):
+        away(cast.ana, cast.bo, by=cast.bo)
+    away(cast.cleo, cast.bo, 2, 3)
+    with pytest.raises(Unfit, match="substitute: you would stand in yourself"):
+        away(cast.ana, cast.cleo, by=cast.bo)
+    away(cast.ana, cast.cleo, 3, 5, by=cast.bo)
+    assert names(cast.bo, NOW + 2 * DAY) == ["Cleo"]

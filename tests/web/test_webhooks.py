@@ -57,6 +57,13 @@ def test_what_was_typed_stays_with_what_is_wrong(ana, missing):
     assert {field.key: field.value for field in page.context["fields"]}["slug"] == "shop-1"
 
 
+@pytest.mark.parametrize("field", ["name", "event", "slug", "secret"])
+def test_what_no_database_stores_is_refused(ana, field):
+    assert ana.post("/webhooks/new", {**HOOK, f"input.{field}": "a\0b" * 8}).status_code == 422
+    if field in ("name", "secret"):
+        assert ana.post("/webhooks/endpoints/new", {**ENDPOINT, f"input.{field}": "a\0b" * 8}).status_code == 422
+
+
 def test_a_secret_that_was_typed_does_not_come_back(ana):
     page = ana.post("/webhooks/new", HOOK | {"input.name": "", "input.secret": "whsec_canary-of-the-form"})
     assert "canary" not in page.content.decode()

@@ -2,7 +2,8 @@
 
 import re
 
-from flowapp.engine import queries
+from flowapp import Context, FlowControl, workflow
+from flowapp.engine import queries, registry
 from flowapp.engine.search import Filter
 
 TYPED = {
@@ -24,6 +25,14 @@ def test_the_list_shows_what_is_registered(cast, signed_in):
     assert "Greet a customer." in page
 
 
+def test_the_engines_own_workflows_are_not_offered(cast, signed_in):
+    client = signed_in(cast.ana)
+    for address in ("/workflows/", "/runs/", "/policies/new", "/v1/workflows"):
+        page = client.get(address).content.decode()
+        assert "flowapp-map" not in page, address
+        assert "flowapp-step" not in page, address
+
+
 def test_the_form_starts_a_run_and_leads_to_it(dispatcher, cast, signed_in):
     answer = signed_in(cast.bo).post("/workflows/web-onboard/start", TYPED)
     [run] = rows()
@@ -41,6 +50,22 @@ def test_pressing_twice_starts_one_run(dispatcher, cast, signed_in):
     assert len(rows()) == 1
     changed = client.post("/workflows/web-onboard/start", TYPED | {"idempotency_key": key, "input.notes": "else"})
     assert (changed.status_code, len(rows())) == (409, 1)
+
+
+def test_a_start_that_flow_control_skips_says_why_and_keeps_what_was_typed(dispatcher, cast, signed_in):
+    async def greet(ctx: Context, name: str) -> str:
+        return name
+
+    workflow(name="web-rated", control=FlowControl(rate="1/h"))(greet)
+    try:
+        bo = signed_in(cast.bo)
+        assert bo.post("/workflows/web-rated/start", {"input": "Nordwind"}).status_code == 302
+        answer = bo.post("/workflows/web-rated/start", {"input": "Kai 1"})
+        assert answer.status_code == 409
+        assert "may start 1 times" in answer.content.decode()
+        assert "Kai 1" in answer.content.decode()
+    finally:
+        del registry._workflows["web-rated", 1]
 
 
 def test_wrong_input_is_named_at_its_field_and_everything_typed_stays(dispatcher, cast, signed_in):

@@ -57,12 +57,13 @@ def fan_out(message: OutboxMessage) -> None:
 def _ask(round_: _Round, news: News) -> None:
     asked = _asked(round_.prompt, _ASKING[news])
     wishes = preferences.of_all([member.pk for member in asked])
+    answered, sent = _have_answered(round_.prompt), links.issued_to(round_.prompt)
     for member, kind in asked.items():
-        if not eligibility.may_count(round_.prompt, member) or _has_answered(round_.prompt, member):
+        if member.pk in answered or not eligibility.may_count(round_.prompt, member):
             continue
         if slack.is_connected() and wishes[member.pk].when(kind, SLACK) == When.NOW:
             round_.slack[member.pk] = kind
-        if kind in _AGAIN or not links.was_issued(round_.prompt, member):
+        if kind in _AGAIN or member.pk not in sent:
             _mail(round_, member, kind, wishes[member.pk], asks=True)
 
 
@@ -80,8 +81,9 @@ def _asked(prompt: Prompt, kind: Kind | None) -> Mapping[Member, Kind]:
     return found
 
 
-def _has_answered(prompt: Prompt, member: Member) -> bool:
-    return Decision.objects.filter(prompt=prompt, stage=prompt.stage, member=member).exists()
+def _have_answered(prompt: Prompt) -> set[UUID]:
+    given = Decision.objects.filter(prompt=prompt, stage=prompt.stage, member__isnull=False)
+    return set(given.values_list("member_id", flat=True))
 
 
 def _tell_of_the_end(round_: _Round) -> None:

@@ -53,9 +53,9 @@ def issue(prompt: Prompt, member: Member) -> SignedLink:
     return link
 
 
-def was_issued(prompt: Prompt, member: Member) -> bool:
-    """Whether this person was sent this question as it is asked now."""
-    return SignedLink.objects.filter(prompt=prompt, member=member, version=prompt.version).exists()
+def issued_to(prompt: Prompt) -> set[UUID]:
+    """The members who were sent this question as it is asked now."""
+    return set(SignedLink.objects.filter(prompt=prompt, version=prompt.version).values_list("member_id", flat=True))
 
 
 def address(link: SignedLink, serial: int) -> str:

@@ -28,6 +28,9 @@ _LEADS = {
     Kind.MENTION: "You were mentioned: ",
 }
 
+_OF_THE_END = frozenset({Kind.DECIDED, Kind.MENTION})
+_MOST_LISTED = 100  # of each list in a digest
+
 
 @outbox.sender("email")
 def send(message: OutboxMessage) -> None:
@@ -66,17 +69,24 @@ def _question(message: OutboxMessage, member: Member, view: PromptView, kind: Ki
 
 
 def _digest(message: OutboxMessage, member: Member) -> Mail | None:
-    news = [(Kind(one["kind"]), _view(one["prompt"])) for one in message.payload["news"]]
-    known = [(kind, view) for kind, view in news if view is not None]
-    asked = [(kind, view) for kind, view in known if kind not in (Kind.DECIDED, Kind.MENTION)]
-    waiting = [_shown(view) for _, view in asked if view.status == PromptStatus.PENDING]
-    over = [
-        _shown(view) | {"ending": question.ending(view)} for kind, view in known if kind in (Kind.DECIDED, Kind.MENTION)
-    ]
+    """What still waits, and how the rest ended: each prompt once, the oldest of very many."""
+    ended: set[UUID] = set()
+    asked: set[UUID] = set()
+    for one in message.payload["news"]:
+        (ended if Kind(one["kind"]) in _OF_THE_END else asked).add(UUID(one["prompt"]))
+    waiting, to_decide = queries.prompts_of(asked, limit=_MOST_LISTED, status=PromptStatus.PENDING)
+    over, decided = queries.prompts_of(ended, limit=_MOST_LISTED)
     if not waiting and not over:
         return None
-    counted = f"{len(waiting)} to decide" if waiting else f"{len(over)} decided"
-    context = {"member": member, "waiting": waiting, "over": over}
+    context = {
+        "member": member,
+        "waiting": [_shown(view) for view in waiting],
+        "waiting_more": to_decide - len(waiting),
+        "over": [_shown(view) | {"ending": question.ending(view)} for view in over],
+        "over_more": decided - len(over),
+        "inbox_url": f"{settings.FLOWAPP_BASE_URL}{reverse('inbox')}",
+    }
+    counted = f"{to_decide:,} to decide" if waiting else f"{decided:,} decided"
     return _mail("digest", context, to=member, subject=f"Your day in Flowapp: {counted}", thread="")
 
 

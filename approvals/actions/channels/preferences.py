@@ -64,9 +64,10 @@ def keep_for_digest(member: Member, prompt: Prompt, kind: Kind, wishes: Wishes, 
 @timers.on_timer(TIMER)
 def send_digest(timer: DueTimer) -> None:
     """Make one mail of what has come together, in the sweeper's transaction."""
-    waiting = Notice.objects.filter(member_id=UUID(timer.key)).order_by("at", "id")
-    news = [{"kind": kind, "prompt": str(prompt)} for kind, prompt in waiting.values_list("kind", "prompt_id")]
-    if news:
+    waiting = list(Notice.objects.filter(member_id=UUID(timer.key)).order_by("at", "id"))
+    if waiting:
+        news = [{"kind": notice.kind, "prompt": str(notice.prompt_id)} for notice in waiting]
         key = f"digest:{timer.key}:{timer.due_at.isoformat()}"
         outbox.put("email", key, {"member": timer.key, "kind": "digest", "news": news})
-        waiting.delete()
+        # These and no others: what comes in meanwhile is for the next digest.
+        Notice.objects.filter(pk__in=[notice.pk for notice in waiting]).delete()

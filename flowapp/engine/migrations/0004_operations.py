@@ -1,9 +1,27 @@
 """Search, bulk verbs, logs and retention."""
 
+from itertools import islice
+
 import django.db.models.deletion
 import django.db.models.fields.json
 import flowapp.tenancy.ids
 from django.db import migrations, models
+
+
+def find_runs_of_before(apps, schema_editor):
+    """Runs that began before there were search terms are found by what their workflow declared, too."""
+    from flowapp.engine.search import spelled
+
+    Run, SearchTerm = apps.get_model("engine", "Run"), apps.get_model("engine", "SearchTerm")
+    rows = Run._base_manager.exclude(search={}).values_list("workspace_id", "id", "search").iterator(1000)
+    terms = (
+        SearchTerm(workspace_id=workspace_id, run_id=run_id, name=name[:100], value=spelled(value))
+        for workspace_id, run_id, search in rows
+        for name, value in search.items()
+        if isinstance(value, (str, int, float)) and value != ""
+    )
+    while batch := list(islice(terms, 1000)):
+        SearchTerm._base_manager.bulk_create(batch)
 
 
 class Migration(migrations.Migration):
@@ -182,4 +200,5 @@ class Migration(migrations.Migration):
             model_name='searchterm',
             index=models.Index(models.F('workspace'), models.F('name'), models.F('value'), models.OrderBy(models.F('run'), descending=True), name='term_newest'),
         ),
+        migrations.RunPython(find_runs_of_before, migrations.RunPython.noop),
     ]

@@ -28,6 +28,7 @@ from flowapp.tenancy.scope import scoped
 
 logger = logging.getLogger("flowapp.integrations")
 _AT_ONCE = 2  # seconds for a call that Slack's own three seconds include
+_TEAM = re.compile(r"[A-Z0-9]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,10 @@ def named_team(body: bytes) -> str:
     """The team that a call of Slack's says it is from, before its signature proves it; empty when it names none."""
     try:
         payload = json.loads(parse_qs(body.decode())["payload"][0])
-        return str((payload.get("team") or {}).get("id") or payload["user"]["team_id"])
-    except (KeyError, ValueError, TypeError, AttributeError):
+        named = str((payload.get("team") or {}).get("id") or payload["user"]["team_id"])
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return ""
+    return named if _TEAM.fullmatch(named) else ""
 
 
 def app_of(connected: SlackConnection) -> App:

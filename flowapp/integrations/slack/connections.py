@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Final
 from uuid import UUID
@@ -42,6 +43,7 @@ def is_connected() -> bool:
     return known
 
 
+_BOT_TOKEN: Final = re.compile(r"xoxb-[A-Za-z0-9-]{1,500}")
 _REMEMBER: Final = 5.0  # seconds; asked for each prompt that opens
 _known: dict[UUID, tuple[float, bool]] = {}
 
@@ -65,7 +67,7 @@ def signing_secret(connected: tables.SlackConnection) -> str:
 
 def connect(*, bot_token: str, signing_secret: str, by: Actor) -> tables.SlackConnection:
     """Connect the workspace, or renew its connection; Slack is asked whose token it is. Raises CannotConnect."""
-    if not bot_token.startswith("xoxb-"):
+    if not _BOT_TOKEN.fullmatch(bot_token):
         raise CannotConnect("bot_token", "This is no bot token: it begins with xoxb- (OAuth & Permissions in Slack).")
     if len(signing_secret) < 16:
         raise CannotConnect("signing_secret", "This is no signing secret: it stands under Basic Information in Slack.")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core import signing
 from django.core.cache import cache
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
@@ -77,10 +77,12 @@ def link(*, member: Member, slack_id: str, by: Actor) -> None:
     """Make a Slack account this member's, instead of the one they had. Raises TakenAccount."""
     if SlackUser.objects.filter(slack_id=slack_id).exclude(member=member).exists():
         raise TakenAccount
-    SlackUser.objects.update_or_create(
-        member=member,
-        defaults={"slack_id": slack_id, "by_email": False, "linked_at": clock.now(), "workspace": member.workspace},
-    )
+    said = {"slack_id": slack_id, "by_email": False, "linked_at": clock.now(), "workspace": member.workspace}
+    try:
+        with transaction.atomic():
+            SlackUser.objects.update_or_create(member=member, defaults=said)
+    except IntegrityError:  # somebody else was linked to it at the same moment
+        raise TakenAccount from None
     audit.record(by=by, verb="slack.linked", target=f"member:{member.pk}", after={"slack": slack_id})
 
 

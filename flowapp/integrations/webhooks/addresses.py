@@ -11,13 +11,15 @@ import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LONGEST_URL = 2000
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # carries IPv4 addresses, private ones too
+# Carry IPv4 addresses, private ones too: of NAT64, and those that were once called compatible.
+_DISGUISES = [ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96")]
+_AS_WRITTEN = "%!#$&'()*+,/:;=?@[]~"  # of a path and its query; what else is no ASCII letter or digit is escaped
 _NUMBER = re.compile(r"(0x[0-9a-f]*|\d+)")
 _HOST = re.compile(r"[a-z0-9_.:-]+")
 
@@ -53,7 +55,7 @@ def parse(url: str, allowed: Sequence[str]) -> Target:
         raise BadTarget("no user, password or #fragment: the signature says who sends")
     _refuse_odd_numbers(host, allowed)
     secure = parts.scheme == "https"
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_AS_WRITTEN)
     return Target(secure, host, port or (443 if secure else 80), path)
 
 
@@ -87,8 +89,8 @@ def _is_open(address: Address) -> bool:
     if address.is_multicast or not address.is_global:
         return False
     if isinstance(address, ipaddress.IPv6Address):
-        disguised = address.ipv4_mapped or address.sixtofour or address.teredo or address in _TRANSLATED
-        return not (disguised or address.scope_id)
+        within = any(address in network for network in _DISGUISES)
+        return not (within or address.ipv4_mapped or address.sixtofour or address.teredo or address.scope_id)
     return True
 
 

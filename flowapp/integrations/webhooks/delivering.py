@@ -145,7 +145,6 @@ def prune() -> None:
     global _prune_at
     if time.monotonic() < _prune_at:
         return
-    _prune_at = time.monotonic() + PRUNE_EVERY
     before = clock.now() - KEEP
     out = WebhookDelivery.unscoped.filter(created_at__lt=before).exclude(status=DeliveryStatus.PENDING)
     came = InboundDelivery.unscoped.filter(received_at__lt=before)
@@ -154,3 +153,5 @@ def prune() -> None:
     WebhookDelivery.unscoped.filter(pk__in=ids).delete()
     gone = list(came.order_by("received_at").values_list("pk", flat=True)[:PRUNE_AT_ONCE])
     InboundDelivery.unscoped.filter(pk__in=gone).delete()
+    if PRUNE_AT_ONCE not in (len(ids), len(gone)):  # else there is more, and the next sweep goes on
+        _prune_at = time.monotonic() + PRUNE_EVERY

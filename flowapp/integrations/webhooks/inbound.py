@@ -86,7 +86,7 @@ def set_enabled(webhook_id: UUID, enabled: bool, *, by: Actor) -> InboundWebhook
 
 def _what_is_wrong(*, name: str, slug: str, event: str, scheme: str, header: str) -> dict[str, str]:
     wrong = {}
-    if not 1 <= len(name) <= 100:
+    if not 1 <= len(name) <= 100 or not name.isprintable():
         wrong["name"] = "1 to 100 characters"
     if not _SLUG.fullmatch(slug):
         wrong["slug"] = "3 to 64 small letters, digits and hyphens"

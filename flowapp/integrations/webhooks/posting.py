@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Final
@@ -71,18 +72,25 @@ class _Connection(HTTPConnection):
         super().__init__(target.host, target.port, timeout=SECONDS)
         self.default_port = 443 if target.secure else 80  # what the Host header need not say
         self._to, self._secure = to, target.secure
+        self._opened: socket.socket | None = None  # `sock` is forgotten as soon as the response is to end with it
 
     def connect(self) -> None:
         raw = self._open()
         raw.settimeout(SECONDS)
         if not self._secure:
-            self.sock = raw
+            self.sock = self._opened = raw
             return
         try:
-            self.sock = trusting().wrap_socket(raw, server_hostname=self.host)
+            self.sock = self._opened = trusting().wrap_socket(raw, server_hostname=self.host)
         except BaseException:
             raw.close()
             raise
+
+    def cut(self) -> None:
+        """End whatever is being sent or read, from another thread."""
+        if self._opened is not None:
+            with suppress(OSError):  # closed at this very moment
+                self._opened.shutdown(socket.SHUT_RDWR)
 
     def _open(self) -> socket.socket:
         failed: OSError = OSError("the host has no address")
@@ -97,9 +105,9 @@ class _Connection(HTTPConnection):
 class _Deadline:
     """Cuts the connection off when time is up: a timeout alone begins anew with every byte that trickles in."""
 
-    def __init__(self, connection: HTTPConnection, seconds: float) -> None:
+    def __init__(self, connection: _Connection, seconds: float) -> None:
         self._connection = connection
-        self._timer = threading.Timer(seconds, self._cut)
+        self._timer = threading.Timer(seconds, connection.cut)
         self._timer.daemon = True
 
     def __enter__(self) -> None:
@@ -108,13 +116,6 @@ class _Deadline:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
         self._connection.close()
-
-    def _cut(self) -> None:
-        if self._connection.sock is not None:
-            try:
-                self._connection.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # closed at this very moment
 
 
 def trusting() -> ssl.SSLContext:

@@ -44,6 +44,8 @@ def check_secret(scheme: Scheme, secret: str) -> None:
     """Raise UnfitSecret for a secret that is too short, or that the scheme cannot read."""
     if len(secret) < SHORTEST:
         raise UnfitSecret(f"too short: {SHORTEST} characters at least")
+    if not secret.isprintable():
+        raise UnfitSecret("it holds characters that cannot be seen: copy it anew")
     if scheme == Scheme.STANDARD:
         _standard_key(secret)
 

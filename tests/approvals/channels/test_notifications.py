@@ -8,10 +8,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from approvals.actions import telling
+from approvals.actions.channels import mailing
 from approvals.models import Notice, NotificationSettings
 from approvals.policies.notices import Wishes
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock
+from flowapp.integrations import delivery, outbox
 from flowapp.tenancy.models import Role
 from flowapp.tenancy.scope import scoped
 from tests import factories
@@ -127,3 +130,56 @@ def test_asking_many_costs_little_for_each(dispatcher, cast, deliver):
         deliver()
     assert len(mail.outbox) == 9
     assert len(queries) < 9 * 45
+
+
+def test_what_comes_while_the_daily_mail_is_made_is_in_the_next(dispatcher, cast, bo, deliver, monkeypatch):
+    choose(bo, asked_email="daily")
+    first, second = ask(title="Rome?")[1], ask(title="Oslo?", assign="role:owner")[1]
+    deliver()
+    put = outbox.put
+
+    def put_and_more(channel, *given, **more):
+        if channel == "email":
+            Notice.objects.create(member=cast.bo, prompt=second, kind="asked", at=clock.now())
+        return put(channel, *given, **more)
+
+    monkeypatch.setattr(outbox, "put", put_and_more)
+    clock.shift("24h")
+    dispatcher.sweep()
+    assert list(Notice.objects.values_list("prompt", flat=True)) == [second.pk]
+    deliver()
+    assert first.title in str(mails.to(BO)[-1].body)
+
+
+def test_who_has_it_already_is_found_in_one_query(dispatcher, cast, deliver):
+    counts = []
+    for number in (2, 8):
+        for one in range(number):
+            factories.member(f"Reviewer {number} {one}", Role.REVIEWER)
+        _, prompt = ask(assign="role:reviewer", remind="1h")
+        deliver()
+        with CaptureQueriesContext(connection) as read:
+            telling.tell(prompt, telling.News.ASKED)
+            delivery.deliver(telling.CHANNEL)
+        counts.append(sum("signedlink" in one["sql"] or "_decision" in one["sql"] for one in read.captured_queries))
+    assert counts == [2, 2]
+
+
+def test_a_long_day_is_one_short_mail(dispatcher, cast, bo, deliver, monkeypatch):
+    monkeypatch.setattr(mailing, "_MOST_LISTED", 2)
+    choose(bo, asked_email="daily", reminder_email="daily")
+    for city in ("Rome?", "Oslo?", "Bonn?"):
+        ask(title=city, remind="1h")
+    deliver()
+    clock.shift("2h")
+    dispatcher.sweep()
+    deliver()
+    assert Notice.objects.count() == 6
+    clock.shift("24h")
+    dispatcher.sweep()
+    deliver()
+    (digest,) = mails.to(BO)
+    assert digest.subject == "Your day in Flowapp: 3 to decide"
+    for part in map(str, (digest.body, digest.alternatives[0][0])):
+        assert part.count("Rome?") == part.count("Oslo?") == part.count("and 1 more") == 1
+        assert "Bonn?" not in part

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from approvals.models import Decision, Prompt
 from flowapp.audit.models import AuditEntry
 from flowapp.dispatch.immediate import ImmediateDispatcher
 from flowapp.engine import clock, runs
+from flowapp.tenancy import absences
 from tests import factories
 from tests.approvals.channels.four_channels import Mail, Rest, Slack, Web
 from tests.approvals.making import ask, decide
@@ -49,6 +51,12 @@ class Scene:
 
     def cleo_withdraws(self) -> None:
         actions.withdraw(self.prompt.pk, by=factories.actor(self.cast.cleo), channel="web")
+
+    def cleo_stands_in_for_bo(self) -> None:
+        if not absences.standing_in_for(self.cast.cleo.pk, clock.now()):
+            bo, until = self.cast.bo, clock.now() + timedelta(days=9)
+            by, now = factories.actor(bo), clock.now()
+            absences.set_absence(member=bo, substitute=self.cast.cleo, starts_at=now, ends_at=until, by=by, now=now)
 
     def bo_leaves(self) -> None:
         self.cast.bo.user.is_active = False
@@ -140,6 +148,22 @@ CASES = [
         status=OPEN,
     ),
     Case("withdrawn by its requester", "PromptCancelled", event=Scene.cleo_withdraws, status="cancelled"),
+    Case(
+        "in the place of the absent",
+        who="cleo",
+        requester="ana",
+        event=Scene.cleo_stands_in_for_bo,
+        decisions=[("Cleo", "approve")],
+    ),
+    Case(
+        "in the place of the absent requester",
+        "NotEligible",
+        {**BOTH, "four_eyes": True},
+        who="cleo",
+        requester="bo",
+        event=Scene.cleo_stands_in_for_bo,
+        status=OPEN,
+    ),
     Case("deactivated", "NotEligible", event=Scene.bo_leaves, status=OPEN),
 ]
 
