@@ -250,7 +250,16 @@ def all() -> list[WorkflowDefinition[Any, Any]]:
 
 def offered() -> list[WorkflowDefinition[Any, Any]]:
     """The newest version of every workflow that people may start; the engine's own only carry parts of these."""
-    return [definition for definition in newest() if not definition.fn.__module__.startswith("flowapp.engine.")]
+    return [definition for definition in newest() if not _is_own(definition)]
+
+
+def own() -> list[str]:
+    """The names of the engine's own workflows."""
+    return [definition.name for definition in newest() if _is_own(definition)]
+
+
+def _is_own(definition: WorkflowDefinition[Any, Any]) -> bool:
+    return definition.fn.__module__.startswith("flowapp.engine.")
 
 
 def newest() -> list[WorkflowDefinition[Any, Any]]:

@@ -189,6 +189,9 @@ def _found(where: Filter, bounds: Mapping[str, UUID]) -> models.QuerySet[Run]:
     found = Run.objects.all()
     if where.workflow:
         found = found.filter(workflow=where.workflow)
+    else:
+        # The batches of a map would bury the runs that people started; they stand on their parent's page.
+        found = found.exclude(workflow__in=registry.own())
     if len(where.statuses) == 1:
         found = found.filter(status=where.statuses[0])
     elif where.statuses:

@@ -63,3 +63,12 @@ async def many(ctx: Context, count: int) -> int:
     for number in range(count):
         await ctx.step("count", int, number)
     return count
+
+
+@workflow(name="ops-spreads")
+async def spreads(ctx: Context) -> list[int]:
+    return await ctx.map("double", double, range(3), queue="elsewhere")
+
+
+def double(number: int) -> int:
+    return number * 2

@@ -37,6 +37,14 @@ def test_by_each_condition_and_by_all_of_them(dispatcher):
     assert found(terms=["order:A-3"]) == set()
 
 
+def test_the_engines_own_are_found_by_name_only(dispatcher):
+    spread = runs.start("ops-spreads", None, by=SYSTEM).id
+    assert found() == found(statuses=["queued", "running", "waiting"]) == {spread}
+    batches = found(workflow="flowapp-map")
+    assert batches
+    assert spread not in batches
+
+
 def test_by_time(dispatcher):
     before = order()
     clock.shift("1h")
