@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Q
 
 from flowapp.tenancy.ids import first_uuid7
 from flowapp.tenancy.scope import current
@@ -186,12 +187,9 @@ def _ordered(where: Filter, direction: str, bounds: Mapping[str, UUID]) -> model
 
 
 def _found(where: Filter, bounds: Mapping[str, UUID]) -> models.QuerySet[Run]:
-    found = Run.objects.all()
-    if where.workflow:
-        found = found.filter(workflow=where.workflow)
-    else:
-        # The batches of a map would bury the runs that people started; they stand on their parent's page.
-        found = found.exclude(workflow__in=registry.own())
+    # The batches of a map would bury the runs that people started; they stand on their parent's page.
+    others = Q(workflow=where.workflow) if where.workflow else ~Q(workflow__in=registry.own())
+    found = Run.objects.filter(others)
     if len(where.statuses) == 1:
         found = found.filter(status=where.statuses[0])
     elif where.statuses:
