@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from flowapp import Context, step, workflow
+from flowapp import Context, Event, step, workflow
 
 
 @step
@@ -38,4 +38,10 @@ async def signalled(ctx: Context, steps: int) -> float:
 async def decided(ctx: Context, order: dict[str, Any]) -> float:
     """A person's decision, and one more step, which says when it began."""
     await ctx.prompt("review", type="review", title=order.get("title", ""), data=order, assign="role:owner")
+    return await moment()
+
+
+@workflow(name="bench-triggered", triggers=[Event("bench/happened", when="event.data.size > 1")])
+async def triggered(ctx: Context, event: dict[str, Any]) -> float:
+    """An event starts it; its first step says when it began."""
     return await moment()

@@ -1,4 +1,4 @@
-"""From a decision's commit to the start of the step behind it: the embedded dispatcher, and Celery over Redis."""
+"""From the commit of a decision, signal or event to the start of the next step: embedded, and Celery over Redis."""
 
 from benchmarks.figures import Goal, Row, Samples, percentile
 from benchmarks.setting import Setting
@@ -25,14 +25,20 @@ def _rows(setting: Setting, dispatcher: str, goal: Goal, *, broker: str | None) 
             side.ask(by="decision", times=_WARM_UP_DECISIONS)
             decisions = side.ask(by="decision", times=times)[0]["milliseconds"]
             signals = side.ask(by="signal", times=times)[0]["milliseconds"]
+            side.ask(by="event", times=_WARM_UP_DECISIONS)
+            events = side.ask(by="event", times=times)[0]["milliseconds"]
     except SideFailed as failure:
         return [Row(f"decision to next step, p50, {dispatcher}", None, goal=goal, note=str(failure))]
     finally:
         setting.postgres.drop_database(url)
-    return [_row("decision", dispatcher, decisions, goal), _row("signal", dispatcher, signals, None)]
+    return [
+        _row("decision to next step", dispatcher, decisions, goal),
+        _row("signal to next step", dispatcher, signals, None),
+        _row("event to first step", dispatcher, events, goal),
+    ]
 
 
 def _row(what: str, dispatcher: str, waits: list[float], goal: Goal | None) -> Row:
     note = f"{len(waits)} of them, p95 {percentile(waits, 95):.1f} ms, longest {max(waits):.1f} ms"
-    line = f"{what} to next step, p50, {dispatcher}"
+    line = f"{what}, p50, {dispatcher}"
     return Row(line, Samples((percentile(waits, 50),), "ms"), goal=goal, note=note)

@@ -1,4 +1,4 @@
-"""Flowapp: from the commit of a decision (or a signal) to the start of the step behind it, embedded or over Celery."""
+"""Flowapp: from the commit of a decision, signal or event to the start of the next step, embedded or over Celery."""
 
 import subprocess
 import sys
@@ -47,8 +47,8 @@ def _celery() -> Iterator[None]:
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
-    decide = _decision if asked["by"] == "decision" else _signal
-    return {"milliseconds": [decide(asked.get("steps", 0)) for _ in range(asked["times"])]}
+    once = {"decision": _decision, "signal": _signal, "event": _event}[asked["by"]]
+    return {"milliseconds": [once(asked.get("steps", 0)) for _ in range(asked["times"])]}
 
 
 def _signal(steps: int) -> float:
@@ -58,7 +58,23 @@ def _signal(steps: int) -> float:
 
     run = signalled.start(steps)
     _until(run, "waiting")
-    return _to_next_step(run, lambda: runs.signal(run.id, "go", by=SYSTEM))
+    return _to_next_step(lambda: run, lambda: runs.signal(run.id, "go", by=SYSTEM))
+
+
+def _event(_: int) -> float:
+    from flowapp.engine import handle
+    from flowapp.engine.events import publish
+    from flowapp.engine.models import Run
+    from flowapp.tenancy.actors import SYSTEM
+
+    started = Run.objects.filter(workflow="bench-triggered")
+    before = started.count()
+
+    def newest() -> Any:
+        _wait_for("the run of the event", lambda: started.count() > before)
+        return handle.Run(started.latest("id").id)
+
+    return _to_next_step(newest, lambda: publish("bench/happened", {"size": 2}, by=SYSTEM))
 
 
 def _decision(_: int) -> float:
@@ -70,18 +86,19 @@ def _decision(_: int) -> float:
     run = decided.start({"amount": 600})
     _until(run, "waiting")
     prompt = Prompt.objects.get(run_id=run.id)
-    return _to_next_step(run, lambda: actions.decide(prompt.pk, by=by, outcome="approve", channel="web"))
+    return _to_next_step(lambda: run, lambda: actions.decide(prompt.pk, by=by, outcome="approve", channel="web"))
 
 
-def _to_next_step(run: Any, decide: Callable[[], object]) -> float:
-    """Milliseconds between the commit and what the next step says about its start."""
+def _to_next_step(which: Callable[[], Any], act: Callable[[], object]) -> float:
+    """Milliseconds between the commit of an act and what the next step of its run says about its start."""
     from django.db import transaction
 
     committed: list[float] = []
     with transaction.atomic():
         transaction.on_commit(lambda: committed.append(time.monotonic()))  # the first to be called after the commit
-        decide()
+        act()
     time.sleep(_QUIET_SECONDS)  # asking at once would be in the way of what is measured
+    run = which()
     _until(run, "completed")
     return float((run.output - committed[0]) * 1000)
 
@@ -89,10 +106,15 @@ def _to_next_step(run: Any, decide: Callable[[], object]) -> float:
 def _until(run: Any, status: str) -> None:
     from flowapp.engine.models import Run
 
+    stands = Run.objects.filter(pk=run.id, status=status)
+    _wait_for(f"run {run.id} to get to {status}", stands.exists)
+
+
+def _wait_for(what: str, found: Callable[[], bool]) -> None:
     end = time.monotonic() + _LONGEST_SECONDS
-    while Run.objects.values_list("status", flat=True).get(pk=run.id) != status:
+    while not found():
         if time.monotonic() > end:
-            raise RuntimeError(f"run {run.id} did not get to {status}")
+            raise RuntimeError(f"waited {_LONGEST_SECONDS} s for {what}")
         time.sleep(_POLL_SECONDS)
 
 

@@ -102,7 +102,7 @@ def test_input_comes_from_a_file(flowapp: Any, tmp_path: Path) -> None:
         (("inspect", UNKNOWN), 1, "flowapp: "),
         (("inspect", "not/an id"), 1, "flowapp: "),
         (("signal", UNKNOWN, "x"), 1, "flowapp: "),
-        (("signal", UNKNOWN, "x", "{"), 2, "flowapp: JSON is not JSON"),
+        (("signal", UNKNOWN, "x", "{"), 2, "flowapp: what the signal carries is not JSON: "),
         (("runs", "--status", "sleeping"), 2, "flowapp runs: argument --status: invalid choice: 'sleeping'"),
         (("runs", "--since", "soon"), 2, "flowapp runs: argument --since: 'soon' is not a time"),
         (("runs", "--search", "secret:1"), 1, "flowapp: search: "),

@@ -21,7 +21,7 @@ def test_each_prompt_has_its_own_result(key, bo):
     assert [one["result"] for one in body["results"]] == ["decided", "needs-form", "high-risk", "not-found"]
     assert [one["id"] for one in body["results"]] == [prompt["id"] for prompt in prompts]
     assert body["results"][0]["decision"]["by"]["email"] == "bo@example.com"
-    assert "one by one" in body["results"][2]["detail"]
+    assert "second factor" in body["results"][2]["detail"]
 
 
 def test_a_key_needs_the_grant(key, cast, calling):
