@@ -27,10 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--only-database"):
         items[:] = [item for item in items if _touches_database(item)]
-    # Real processes and browsers keep their own time: on CI one that fails runs once more, and the report shows it.
+    # Workers, brokers and browsers keep their own time: on CI what fails runs once more, and the report shows it.
     for item in items if "CI" in os.environ else ():
-        if item.get_closest_marker("own_servers"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+        item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def _touches_database(item: pytest.Item) -> bool:
