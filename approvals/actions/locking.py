@@ -30,6 +30,16 @@ def pending(prompt_id: UUID) -> Prompt:
     return prompt
 
 
+def still_pending(prompt_id: UUID) -> Prompt | None:
+    """The same, for a timer: None when the prompt has ended meanwhile, and then nothing is locked that need not be."""
+    found = Prompt.objects.filter(pk=prompt_id, status=PromptStatus.PENDING)
+    run_id = found.values_list("run_id", flat=True).first()
+    if run_id is None:
+        return None
+    runs.lock(run_id)
+    return found.select_for_update().first()
+
+
 def refuse_decided(prompt: Prompt) -> None:
     """Raise the decision that ended a prompt."""
     if prompt.status == PromptStatus.DECIDED:

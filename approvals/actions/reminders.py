@@ -7,12 +7,12 @@ from uuid import UUID
 
 from django.db.models import Model
 
+from approvals.actions.locking import still_pending
 from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Prompt
 from approvals.policies.escalation import passed, working_time
-from approvals.states import PromptStatus
 from flowapp import audit
-from flowapp.engine import clock, runs, signals, timers
+from flowapp.engine import clock, signals, timers
 from flowapp.engine.timers import DueTimer
 from flowapp.tenancy.actors import SYSTEM
 
@@ -39,12 +39,7 @@ def begin_anew(prompt: Prompt) -> None:
 @timers.on_timer(TIMER)
 def on_due(timer: DueTimer) -> None:
     """Remind those asked, in the sweeper's transaction; when the prompt has ended meanwhile, do nothing."""
-    found = Prompt.objects.filter(pk=UUID(timer.key), status=PromptStatus.PENDING)
-    run_id = found.values_list("run_id", flat=True).first()
-    if run_id is None:
-        return
-    runs.lock(run_id)
-    prompt = found.select_for_update().first()
+    prompt = still_pending(UUID(timer.key))
     if prompt is not None:
         _remind(prompt)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from approvals.actions import announcing, lines, opening
 from approvals.actions.closing import close, outcome_of, shown_digest
+from approvals.actions.locking import still_pending
 from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Decision, Prompt
 from approvals.policies import assignment, ordering
@@ -26,12 +27,7 @@ CHANNEL = "timeout"
 @timers.on_timer(opening.TIMER)
 def on_due(timer: DueTimer) -> None:
     """Escalate or expire the prompt, in the sweeper's transaction; when it was decided meanwhile, do nothing."""
-    found = Prompt.objects.filter(pk=UUID(timer.key), status=PromptStatus.PENDING)
-    run_id = found.values_list("run_id", flat=True).first()
-    if run_id is None:
-        return
-    runs.lock(run_id)
-    prompt = found.select_for_update().first()
+    prompt = still_pending(UUID(timer.key))
     if prompt is not None:
         _take_turn(prompt, clock.now())
 

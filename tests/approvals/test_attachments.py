@@ -1,7 +1,5 @@
 """Files beside a question: shown for download, bound to the decision. And what the type of an answer refuses."""
 
-import re
-
 import pytest
 from django.test import Client
 
@@ -13,18 +11,9 @@ from flowapp.audit.models import AuditEntry
 from flowapp.engine.errors import BadDefinition
 from tests.approvals import flows
 from tests.approvals.making import EXPENSE, ask, decide
+from tests.browsing import signed_in, text
 
 PDF = File("receipt.pdf", b"%PDF-1.7 \x00\xff", "application/pdf")
-
-
-def signed_in(member):
-    client = Client()
-    client.force_login(member.user)
-    return client
-
-
-def text(response):
-    return re.sub(r"\s+", " ", response.content.decode())
 
 
 def test_a_file_is_offered_for_download_and_never_shown(dispatcher, cast):

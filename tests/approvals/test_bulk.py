@@ -1,9 +1,6 @@
 """Several prompts at once: each through the one way to decide, each with a result of its own."""
 
-import re
-
 import pytest
-from django.test import Client
 
 from approvals import actions
 from approvals.actions import bulk
@@ -14,6 +11,7 @@ from flowapp.engine import clock
 from tests import factories
 from tests.approvals import flows
 from tests.approvals.making import ask, decide
+from tests.browsing import signed_in, text
 
 HTMX = {"HX-Request": "true", "HX-Target": "detail"}
 
@@ -21,16 +19,6 @@ HTMX = {"HX-Request": "true", "HX-Target": "detail"}
 def many(prompts, who, outcome="approve", **more):
     chosen = {prompt.pk: prompt.version for prompt in prompts}
     return actions.decide_many(chosen, by=factories.actor(who), outcome=outcome, channel="web", **more)
-
-
-def signed_in(member):
-    client = Client()
-    client.force_login(member.user)
-    return client
-
-
-def text(response):
-    return re.sub(r"\s+", " ", response.content.decode())
 
 
 @pytest.fixture

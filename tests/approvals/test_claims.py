@@ -1,7 +1,6 @@
 """Claiming: everybody sees who is looking, for 15 minutes; it keeps nobody from deciding and changes no version."""
 
 import pytest
-from django.test import Client
 
 from approvals import actions, queries
 from approvals.states import AlreadyDecided, NotEligible, NotNow, PromptCancelled, PromptNotFound
@@ -11,6 +10,7 @@ from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.scope import scoped
 from tests import factories
 from tests.approvals.making import ask, decide
+from tests.browsing import signed_in
 
 BOTH = ["role:manager", "role:owner"]
 
@@ -26,12 +26,6 @@ def release(prompt, who):
 def holder(prompt):
     view = queries.prompt_detail(prompt.pk)
     return view.claimed_by and view.claimed_by.name
-
-
-def signed_in(member):
-    client = Client()
-    client.force_login(member.user)
-    return client
 
 
 def test_a_claim_is_shown_in_the_row_and_the_detail(dispatcher, cast):

@@ -2,10 +2,8 @@
 
 import csv
 import io
-import re
 
 import pytest
-from django.test import Client
 
 from approvals import actions, queries
 from approvals.queries import reports
@@ -14,16 +12,7 @@ from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 from tests import factories
 from tests.approvals.making import EXPENSE, ask, decide
-
-
-def signed_in(member):
-    client = Client()
-    client.force_login(member.user)
-    return client
-
-
-def text(response):
-    return re.sub(r"\s+", " ", response.content.decode())
+from tests.browsing import signed_in, text
 
 
 def decided_after(wait, who, outcome="approve", **options):

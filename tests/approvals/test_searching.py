@@ -1,9 +1,6 @@
 """Searching, ordering and keeping views of the inbox: found in any spelling, in bounded work, each page once."""
 
-import re
-
 import pytest
-from django.test import Client
 
 from approvals import queries
 from approvals.models import SavedFilter, words
@@ -13,6 +10,7 @@ from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock
 from flowapp.tenancy.scope import scoped
 from tests.approvals.making import ask, decide
+from tests.browsing import signed_in
 
 
 def titles(member, **asking):
@@ -28,16 +26,6 @@ def every_page(member, **asking):
         cursor, pages = page.next, pages + 1
         if cursor is None:
             return found, pages
-
-
-def signed_in(member):
-    client = Client()
-    client.force_login(member.user)
-    return client
-
-
-def text(response):
-    return re.sub(r"\s+", " ", response.content.decode())
 
 
 def test_words_have_one_spelling():

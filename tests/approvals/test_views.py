@@ -1,7 +1,5 @@
 """The inbox in the browser: reading, deciding, and every way in which deciding is refused."""
 
-import re
-
 import pytest
 from django.test import Client
 
@@ -9,24 +7,15 @@ from approvals.models import Decision
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock
 from tests.approvals.making import ask, decide
+from tests.browsing import signed_in, text
 
 HTMX = {"HX-Request": "true", "HX-Target": "detail"}
-
-
-def signed_in(member):
-    client = Client()
-    client.force_login(member.user)
-    return client
 
 
 def post(client, prompt, headers=None, **form):
     return client.post(
         f"/inbox/{prompt.pk}/decide", {"outcome": "approve", "version": "1"} | form, headers=headers or {}
     )
-
-
-def text(response):
-    return re.sub(r"\s+", " ", response.content.decode())
 
 
 def test_the_inbox_lists_what_waits_for_me(dispatcher, cast):

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests import factories
 from tests.e2e.looks import WIDE, Look
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -112,3 +114,19 @@ def live_app(transactional_db: None) -> Iterator[str]:
     server.should_exit = True
     thread.join(10)
     assert not thread.is_alive(), "the server did not stop: an open stream does not notice"
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Any:
+    return factories.cast()
+
+
+@pytest.fixture
+def manager(page: Page, cast: Any, embedded_worker: Any) -> Page:
+    """Bo's browser, signed in."""
+    page.goto("/")
+    page.get_by_label("Email").fill(cast.bo.user.email)
+    page.get_by_label("Password", exact=True).fill(factories.PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+    return page

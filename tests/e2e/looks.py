@@ -4,6 +4,8 @@ import dataclasses
 from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,3 +26,9 @@ LOOKS = [dataclasses.replace(look, scheme=scheme) for look in (WIDE, NARROW) for
 
 every_look = pytest.mark.parametrize("look", LOOKS, ids=str, indirect=True)
 narrow = pytest.mark.parametrize("look", [NARROW], ids=str, indirect=True)
+
+
+def clean(page: Page) -> None:
+    """Axe finds nothing on the page as it is now."""
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()

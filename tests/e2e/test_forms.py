@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from pydantic import BaseModel, Field
 
@@ -15,7 +14,7 @@ from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 from tests.approvals import flows
 from tests.approvals.making import EXPENSE
-from tests.e2e.looks import every_look
+from tests.e2e.looks import clean, every_look
 from tests.e2e.test_approval import cast, ended, manager
 
 __all__ = ["cast", "manager"]
@@ -39,11 +38,6 @@ def open_it(page: Page) -> None:
     row = page.locator("#rows a.row")
     expect(row).to_have_count(1)
     page.goto(str(row.get_attribute("href")))
-
-
-def clean(page: Page) -> None:
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
 
 
 @every_look

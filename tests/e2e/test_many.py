@@ -4,35 +4,17 @@ import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from approvals.models import Prompt
 from flowapp.engine import runs
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
-from tests import factories
 from tests.approvals import flows
 from tests.approvals.making import EXPENSE
-from tests.e2e.looks import every_look, narrow
+from tests.e2e.looks import clean, every_look, narrow
 
 pytestmark = pytest.mark.own_servers
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Any:
-    return factories.cast()
-
-
-@pytest.fixture
-def manager(page: Page, cast: Any, embedded_worker: Any) -> Page:
-    """Bo's browser, signed in."""
-    page.goto("/")
-    page.get_by_label("Email").fill(cast.bo.user.email)
-    page.get_by_label("Password", exact=True).fill(factories.PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
-    return page
 
 
 def ask(cast: Any, page: Page, *asked: dict[str, Any]) -> None:
@@ -43,11 +25,6 @@ def ask(cast: Any, page: Page, *asked: dict[str, Any]) -> None:
         with scoped(cast.acme.pk):
             runs.start("asks", EXPENSE, by=SYSTEM)
         page.wait_for_function("count => document.querySelectorAll('#rows li').length === count", arg=number)
-
-
-def clean(page: Page) -> None:
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
 
 
 def fits(page: Page) -> None:

@@ -7,7 +7,7 @@ from django.test import Client
 
 from flowapp.tenancy.models import Member, Workspace
 from flowapp.tenancy.scope import scoped
-from tests import factories
+from tests import browsing, factories
 
 SignIn = Callable[[Member], Client]
 
@@ -20,13 +20,7 @@ def cast(db: None) -> factories.Cast:
 @pytest.fixture
 def signed_in() -> SignIn:
     """A browser in which this member has signed in."""
-
-    def sign_in(member: Member) -> Client:
-        client = Client()
-        client.force_login(member.user)
-        return client
-
-    return sign_in
+    return browsing.signed_in
 
 
 @pytest.fixture

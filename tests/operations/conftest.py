@@ -10,7 +10,7 @@ from flowapp.dispatch.immediate import ImmediateDispatcher
 from flowapp.engine import clock
 from flowapp.tenancy.models import Member
 from flowapp.tenancy.scope import scoped
-from tests import factories
+from tests import browsing, factories
 
 from . import flows
 
@@ -33,13 +33,7 @@ def dispatcher(cast: factories.Cast) -> Iterator[ImmediateDispatcher]:
 @pytest.fixture
 def signed_in() -> Callable[[Member], Client]:
     """A browser in which this member has signed in."""
-
-    def sign_in(member: Member) -> Client:
-        client = Client()
-        client.force_login(member.user)
-        return client
-
-    return sign_in
+    return browsing.signed_in
 
 
 @pytest.fixture

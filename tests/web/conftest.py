@@ -9,7 +9,7 @@ from flowapp.dispatch.immediate import ImmediateDispatcher
 from flowapp.engine import clock
 from flowapp.tenancy.models import Member
 from flowapp.tenancy.scope import scoped
-from tests import factories
+from tests import browsing, factories
 from tests.web import flows
 
 SignIn = Callable[[Member], Client]
@@ -33,10 +33,4 @@ def dispatcher(cast: factories.Cast) -> Iterator[ImmediateDispatcher]:
 @pytest.fixture
 def signed_in() -> SignIn:
     """A browser in which this member has signed in."""
-
-    def sign_in(member: Member) -> Client:
-        client = Client()
-        client.force_login(member.user)
-        return client
-
-    return sign_in
+    return browsing.signed_in
