@@ -22,12 +22,12 @@ from approvals.states import ESCALATE, Attachment, Decision, PromptExpired, Prom
 from flowapp.engine import codec
 from flowapp.engine.durations import Duration
 from flowapp.engine.errors import BadDefinition, NeedsAttention
-from flowapp.engine.verbs import EngineVerbs
+from flowapp.engine.verbs.context import EngineVerbs
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
-    from flowapp.engine.calls import WaitTicket
+    from flowapp.engine.verbs.calls import WaitTicket
 
 __all__ = ["ESCALATE", "Decision", "PromptExpired", "PromptOptions", "PromptVerbs"]
 

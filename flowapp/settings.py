@@ -260,7 +260,7 @@ LOGGING = {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
         "warnings": {"class": "logging.StreamHandler", "formatter": "line", "level": "WARNING"},
         "told": {"class": "logging.StreamHandler", "formatter": "line", "level": _env.log_level},
-        "runs": {"class": "flowapp.engine.logbook.RunHandler", "level": "INFO"},
+        "runs": {"class": "flowapp.engine.upkeep.logbook.RunHandler", "level": "INFO"},
     },
     # What any library says while it works for a run goes into that run's log; only warnings go to the process's.
     "root": {"handlers": ["warnings", "runs"], "level": "INFO"},

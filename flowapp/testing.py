@@ -26,10 +26,10 @@ from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import current_or_none, scoped
 
 if TYPE_CHECKING:
-    from flowapp.engine.calls import Call
+    from flowapp.engine.driving.runtime import Runtime
     from flowapp.engine.records import Write
     from flowapp.engine.registry import WorkflowDefinition
-    from flowapp.engine.runtime import Runtime
+    from flowapp.engine.verbs.calls import Call
 
 type Script = str | Decision[Any] | BaseException | Callable[[Any], str | Decision[Any]]
 LONGEST = 10_000  # jumps of the clock in one test; more is an endless loop

@@ -17,8 +17,8 @@ from approvals.policies.assignment import Spec
 from approvals.states import PromptStatus, Risk
 from flowapp import audit
 from flowapp.engine import clock, codec, runs, signals, timers, waits
-from flowapp.engine.calls import WaitTicket
 from flowapp.engine.errors import NeedsAttention
+from flowapp.engine.verbs.calls import WaitTicket
 from flowapp.integrations import outbox
 from flowapp.tenancy import calendars
 from flowapp.tenancy import queries as tenancy

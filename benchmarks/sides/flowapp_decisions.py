@@ -63,8 +63,8 @@ def _signal(steps: int) -> float:
 
 def _event(_: int) -> float:
     from flowapp.engine import handle
-    from flowapp.engine.events import publish
     from flowapp.engine.models import Run
+    from flowapp.engine.triggering.events import publish
     from flowapp.tenancy.actors import SYSTEM
 
     started = Run.objects.filter(workflow="bench-triggered")

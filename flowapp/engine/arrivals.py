@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db.models import Max, Q
 
-from . import admission, claims, clock, signals, waits
+from . import clock, signals, waits
+from .line import admission, claims
 from .models import Run, Signal, Wait
 from .records import RAN_OUT, Arrival, Key, Write
 from .states import RunStatus

@@ -14,10 +14,11 @@ from uuid import UUID
 from django.db import Error, connection
 from django.db.models import Count, Exists, OuterRef
 
-from . import admission, clock, registry, sweep
+from . import clock, registry, sweep
 from .errors import UnknownWorkflow
-from .limit_models import Collected, Limit
+from .line import admission
 from .models import Run
+from .models.limits import Collected, Limit
 from .states import RunStatus
 
 logger = logging.getLogger("flowapp.engine")

@@ -12,7 +12,11 @@ def install() -> None:
     """Bind the verbs, then import every module of workflows: the settings' own and each app's `workflows.py`."""
     from flowapp.audit import sealer
 
-    from . import attendance, batches, events, handle, locks, runs, schedules, statistics, sweep, upkeep  # noqa: F401 - some register themselves
+    # Some are imported only because they register themselves.
+    from . import attendance, handle, runs, sweep  # noqa: F401
+    from .triggering import batches, events, schedules  # noqa: F401
+    from .upkeep import statistics, thread  # noqa: F401
+    from .verbs import locks  # noqa: F401
 
     sweep.chore(sealer.seal_all)
     registry.bind(runs.DefinitionVerbs())

@@ -18,17 +18,19 @@ from django.utils.module_loading import import_string
 
 from flowapp.tenancy.scope import scoped
 
-from . import atomic, body_io, claims, openings, telemetry, whereabouts
-from .attempts import in_context, overran, result_of
-from .calls import Call
-from .driver import RunDriver
+from . import telemetry, whereabouts
+from .driving import atomic, body_io, openings
+from .driving.attempts import in_context, overran, result_of
+from .driving.driver import RunDriver
+from .driving.steps import attempt_row
 from .errors import Fenced
+from .line import claims
 from .records import Claimed, Outcome, Recorded, Write
 from .registry import AttemptInfo, current_attempt
-from .steps import attempt_row
+from .verbs.calls import Call
 
 if TYPE_CHECKING:
-    from .runtime import Runtime
+    from .driving.runtime import Runtime
 
 logger = logging.getLogger("flowapp.engine")
 SHOW_AFTER = 0.3  # seconds after which a running step gets a row, so that people see it

@@ -12,13 +12,14 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 from flowapp.tenancy.ids import uuid7
 
-from . import claims, store
-from .calls import Call
-from .driver import RunDriver
+from . import store
+from .driving.driver import RunDriver
+from .driving.runtime import Runtime
 from .executor import Executor
+from .line import claims
 from .records import Outcome, Write
-from .runtime import Runtime
 from .sweep import recover_runs_of
+from .verbs.calls import Call
 
 WORKER = uuid7()
 CLAIM_AT_MOST = 10

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from django.db import Error, connection, connections
 
-from . import claims, signals, sweep, telemetry
+from . import signals, sweep, telemetry
 from .executor import Executor
 from .group_commit import GroupCommit
 from .lease import Lease
+from .line import claims
 from .records import Claimed
 
 logger = logging.getLogger("flowapp.engine")

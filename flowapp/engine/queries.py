@@ -11,10 +11,11 @@ from uuid import UUID
 
 from django.db.models import Count, QuerySet
 
-from . import codec, failures, held, progress, search
+from . import codec, failures
 from .errors import RunNotFound
 from .models import READY, Attempt, Checkpoint, Run, Wait, Worker
-from .search import EVERY, Filter
+from .reading import held, progress, search
+from .reading.search import EVERY, Filter
 from .states import TERMINAL, RunStatus, StepStatus
 
 STEPS_SHOWN = 100

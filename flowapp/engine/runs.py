@@ -19,25 +19,12 @@ from flowapp.tenancy.actors import SYSTEM, Actor
 from flowapp.tenancy.ids import uuid7_at
 from flowapp.tenancy.scope import current
 
-from . import (
-    admission,
-    arrivals,
-    chance,
-    claims,
-    clock,
-    codec,
-    expressions,
-    facts,
-    parents,
-    registry,
-    search,
-    signals,
-    starts,
-    telemetry,
-)
+from . import arrivals, chance, clock, codec, expressions, facts, parents, registry, signals, starts, telemetry
 from .errors import IdempotencyConflict, IllegalState, InvalidInput, RunNotFound
 from .handle import Run as RunHandle
+from .line import admission, claims
 from .models import Checkpoint, Run, SearchTerm, Signal, Wait
+from .reading import search
 from .registry import WorkflowDefinition
 from .states import TERMINAL, RunStatus, StepStatus, allows
 

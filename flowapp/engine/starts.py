@@ -8,12 +8,14 @@ from uuid import UUID
 from flowapp import audit
 from flowapp.tenancy.actors import Actor
 
-from . import admission, clock, search
+from . import clock
 from .errors import IdempotencyConflict, RateLimited, StartSkipped
 from .handle import Run as RunHandle
-from .limit_models import Collected, Limit
 from .limits import FlowControl, Rate
+from .line import admission
 from .models import Run, SearchTerm
+from .models.limits import Collected, Limit
+from .reading import search
 from .states import RunStatus
 
 # One that needs a person's attention may stay so for ever, and would keep every later start away.

@@ -14,8 +14,9 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, models, transaction
 
-from . import admission, arrivals, clock, codec, facts, parents, postgresql, signals, waits
+from . import arrivals, clock, codec, facts, parents, postgresql, signals, waits
 from .errors import Fenced
+from .line import admission
 from .models import Attempt, Checkpoint, Run, Wait
 from .records import DONE, CheckpointRow, End, Key, Outcome, Write, Written
 from .states import RunStatus

@@ -16,7 +16,8 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from flowapp.tenancy.scope import scoped
 
-from . import arrivals, claims, clock, facts, signals, timers
+from . import arrivals, clock, facts, signals, timers
+from .line import claims
 from .models import Checkpoint, Run, Timer, Wait, Worker
 from .states import RunStatus
 

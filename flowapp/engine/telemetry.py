@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from . import whereabouts
 
 if TYPE_CHECKING:
-    from .calls import Call
     from .models import Run
     from .records import CheckpointRow
+    from .verbs.calls import Call
 
 
 class Observer(Protocol):

@@ -10,8 +10,8 @@ from uuid import UUID
 from . import registry
 
 if TYPE_CHECKING:
-    from .calls import Call
     from .models import Run
+    from .verbs.calls import Call
 
 
 @dataclass(frozen=True, slots=True)

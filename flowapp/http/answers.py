@@ -14,9 +14,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
-from flowapp.engine import bulk, retention
 from flowapp.engine import errors as engine
-from flowapp.engine.search import BadFilter
+from flowapp.engine.reading.search import BadFilter
+from flowapp.engine.upkeep import bulk, retention
 from flowapp.tenancy import errors as tenancy
 from flowapp.tenancy.errors import TenancyError
 

@@ -5,7 +5,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from flowapp.engine import readings
+from flowapp.engine.reading import readings
 
 from .access import PUBLIC, access
 

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.db import close_old_connections, connection
 
-from flowapp.engine import bulk, clock, queries
+from flowapp.engine import clock, queries
+from flowapp.engine.upkeep import bulk
 from flowapp.tenancy.scope import scoped
 
 from .hints import Hint, Sink

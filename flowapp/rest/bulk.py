@@ -8,7 +8,8 @@ from ninja import Router, Status
 from ninja.params import functions
 from pydantic import BaseModel, Field
 
-from flowapp.engine import bulk, queries
+from flowapp.engine import queries
+from flowapp.engine.upkeep import bulk
 from flowapp.http.access import SIGNED_IN, WORKSPACE_KEY, access
 from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request

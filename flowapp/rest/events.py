@@ -12,7 +12,7 @@ from ninja.errors import ValidationError
 from ninja.params import functions
 from pydantic import BaseModel, Field, PlainValidator, ValidationInfo, model_validator
 
-from flowapp.engine import events
+from flowapp.engine.triggering import events
 from flowapp.http.access import CHANGERS, access
 from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request

@@ -7,7 +7,7 @@ from uuid import UUID
 from ninja import Router
 from pydantic import BaseModel, Field
 
-from flowapp.engine import retention
+from flowapp.engine.upkeep import retention
 from flowapp.http.access import SIGNED_IN, WORKSPACE_KEY, access
 from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from flowapp.engine.search import Filter, parse
+from flowapp.engine.reading.search import Filter, parse
 from flowapp.engine.states import RunStatus
 
 from .schemas import Name

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from ninja import Router
 
-from flowapp.engine import output, queries, relatives
+from flowapp.engine import queries
+from flowapp.engine.reading import relatives
+from flowapp.engine.verbs import output
 from flowapp.http.access import SIGNED_IN, access
 from flowapp.http.requests import Request
 

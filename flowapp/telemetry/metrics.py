@@ -19,12 +19,13 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from flowapp.engine import readings, telemetry
+from flowapp.engine import telemetry
+from flowapp.engine.reading import readings
 
 if TYPE_CHECKING:
-    from flowapp.engine.calls import Call
     from flowapp.engine.models import Run
     from flowapp.engine.records import CheckpointRow
+    from flowapp.engine.verbs.calls import Call
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 FRESH: Final = 2.0  # seconds for which the readings of the database are told again

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import SpanContext
 
-    from flowapp.engine.calls import Call
     from flowapp.engine.models import Run
     from flowapp.engine.records import CheckpointRow
+    from flowapp.engine.verbs.calls import Call
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,7 +12,9 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from prometheus_client.core import Metric
 
-from flowapp.engine import bulk, clock, readings, retention
+from flowapp.engine import clock
+from flowapp.engine.reading import readings
+from flowapp.engine.upkeep import bulk, retention
 from flowapp.http.access import OPERATOR, access
 from flowapp.http.credentials import actor_of
 from flowapp.integrations import readings as outbox

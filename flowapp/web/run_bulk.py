@@ -9,8 +9,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from flowapp.engine import bulk, queries
-from flowapp.engine.search import Filter
+from flowapp.engine import queries
+from flowapp.engine.reading.search import Filter
+from flowapp.engine.upkeep import bulk
 from flowapp.http.access import SIGNED_IN, WORKSPACE_KEY, access
 from flowapp.http.credentials import actor_of
 from flowapp.tenancy.models import Role

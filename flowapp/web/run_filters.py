@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from flowapp.engine import clock, registry, search
-from flowapp.engine.search import BadFilter, Filter
+from flowapp.engine import clock, registry
+from flowapp.engine.reading import search
+from flowapp.engine.reading.search import BadFilter, Filter
 from flowapp.engine.states import RunStatus
 from flowapp.web import wording
 

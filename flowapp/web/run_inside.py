@@ -8,8 +8,10 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from flowapp.engine import clock, forks, output, queries, relatives
+from flowapp.engine import clock, forks, queries
 from flowapp.engine.errors import IllegalState, UnknownWorkflow
+from flowapp.engine.reading import relatives
+from flowapp.engine.verbs import output
 from flowapp.http.access import SIGNED_IN, access
 from flowapp.web import answers, family, shell, waterfall
 

@@ -12,9 +12,12 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals import queries as approvals
-from flowapp.engine import clock, output, queries, relatives, retention, runs, search, states
+from flowapp.engine import clock, queries, runs, states
 from flowapp.engine.errors import IllegalState, RunNotFound
+from flowapp.engine.reading import relatives, search
 from flowapp.engine.states import allows
+from flowapp.engine.upkeep import retention
+from flowapp.engine.verbs import output
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
 from flowapp.web import answers, run_bulk, run_filters, run_inside, shell, waterfall

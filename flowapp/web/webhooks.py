@@ -14,7 +14,8 @@ from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from flowapp.engine import clock, events, registry, triggers
+from flowapp.engine import clock, registry, triggers
+from flowapp.engine.triggering import events
 from flowapp.http import schema_form
 from flowapp.http.access import access
 from flowapp.http.credentials import actor_of

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from flowapp.engine import queries, registry, runs
 from flowapp.engine.errors import IdempotencyConflict, InvalidInput, StartSkipped
-from flowapp.engine.search import Filter
+from flowapp.engine.reading.search import Filter
 from flowapp.http import schema_form
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of

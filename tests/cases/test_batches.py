@@ -3,9 +3,9 @@
 from typing import Any
 
 from flowapp import Batch, Context, Event, FlowControl, workflow
-from flowapp.engine import events
 from flowapp.engine.models import Event as EventRow
 from flowapp.engine.models import Run
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from tests.cases.engines import Engine, ended
 

@@ -8,10 +8,11 @@ import pytest
 from django.db import connection
 
 from flowapp import Context, workflow
-from flowapp.engine import clock, registry, schedules
+from flowapp.engine import clock, registry
 from flowapp.engine.errors import BadDefinition
 from flowapp.engine.handle import Run as Handle
 from flowapp.engine.models import Run, Schedule
+from flowapp.engine.triggering import schedules
 from flowapp.engine.triggers import Cron
 from tests.cases.engines import Engine, ended
 

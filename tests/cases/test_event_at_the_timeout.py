@@ -3,7 +3,8 @@
 import pytest
 
 from flowapp import Context, workflow
-from flowapp.engine import clock, events, sweep
+from flowapp.engine import clock, sweep
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from tests.cases.engines import Engine, ended
 

@@ -1,7 +1,7 @@
 """An event published before its wait counts, back to the run's start; the same run takes it once."""
 
 from flowapp import Context, workflow
-from flowapp.engine import events
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from tests.cases.engines import Engine, ended
 

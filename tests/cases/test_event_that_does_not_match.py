@@ -1,8 +1,8 @@
 """An event that does not match neither wakes the run nor is consumed."""
 
 from flowapp import Context, workflow
-from flowapp.engine import events
 from flowapp.engine.models import Run
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from tests.cases.engines import Engine, ended
 

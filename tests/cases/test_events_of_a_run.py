@@ -1,7 +1,7 @@
 """A run's handle tells which events it took and sent, in order, with what they said."""
 
 from flowapp import Context, workflow
-from flowapp.engine import events
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from tests.cases.engines import Engine, ended
 

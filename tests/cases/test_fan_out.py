@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from flowapp import Context, step, workflow
-from flowapp.engine import parents, remote_items
+from flowapp.engine import parents
 from flowapp.engine.models import Checkpoint, Run
+from flowapp.engine.verbs import remote_items
 from tests.cases import effects
 from tests.cases.engines import Engine, ended
 

@@ -219,7 +219,7 @@ def test_a_limit_taken_out_of_the_code_holds_nobody(engine: Engine):
 def test_a_lost_call_is_made_up_by_the_sweep(engine: Engine, monkeypatch: pytest.MonkeyPatch):
     few = workflow(name="unheard", control=FlowControl(concurrency=1))(body)
     with monkeypatch.context() as patch:
-        patch.setattr("flowapp.engine.admission._hand_over", lambda _: None)
+        patch.setattr("flowapp.engine.line.admission._hand_over", lambda _: None)
         run = few.start({"n": 1})
         assert Run.objects.get(pk=run.id).held
     engine.sweep()

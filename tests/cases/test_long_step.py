@@ -3,8 +3,9 @@
 import pytest
 
 from flowapp import Context, workflow
-from flowapp.engine import claims, clock, sweep
+from flowapp.engine import clock, sweep
 from flowapp.engine.lease import Lease
+from flowapp.engine.line import claims
 from flowapp.engine.models import Run
 from flowapp.tenancy.ids import uuid7
 

@@ -3,7 +3,8 @@
 import pytest
 
 from flowapp import Context, workflow
-from flowapp.engine import claims, clock, sweep
+from flowapp.engine import clock, sweep
+from flowapp.engine.line import claims
 from flowapp.engine.models import Run, Worker
 from tests.cases.engines import dead_worker
 

@@ -3,8 +3,8 @@
 from django.db import transaction
 
 from flowapp import Context, workflow
-from flowapp.engine import events
 from flowapp.engine.models import Event, Run, Signal
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from tests.cases.engines import Engine
 

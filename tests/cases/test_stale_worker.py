@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from flowapp import Context, workflow
-from flowapp.engine import claims, clock, codec, store, sweep
+from flowapp.engine import clock, codec, store, sweep
 from flowapp.engine.errors import Fenced
 from flowapp.engine.lease import Lease
+from flowapp.engine.line import claims
 from flowapp.engine.models import Checkpoint, Run, Wait, Worker
 from flowapp.engine.records import CheckpointRow, Claimed, End, OpenWait, Write
 from flowapp.engine.states import RunStatus, StepStatus

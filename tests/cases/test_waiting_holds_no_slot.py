@@ -3,7 +3,7 @@
 import gc
 
 from flowapp import Context, workflow
-from flowapp.engine.driver import RunDriver
+from flowapp.engine.driving.driver import RunDriver
 from flowapp.engine.models import Run
 from tests.cases.engines import Engine, ended
 

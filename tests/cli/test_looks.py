@@ -9,7 +9,7 @@ import pytest
 
 from flowapp.cli import colour, inspect, output
 from flowapp.cli.dev.moves import Moves, line
-from flowapp.engine.readings import Move
+from flowapp.engine.reading.readings import Move
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RUN = UUID("019a8f6e-0000-7000-8000-000000abcdef")

@@ -9,8 +9,10 @@ from django.db import connection, transaction
 
 from flowapp import Batch, Context, Event, workflow
 from flowapp.dispatch.immediate import ImmediateDispatcher
-from flowapp.engine import admission, clock, events, sweep
+from flowapp.engine import clock, sweep
+from flowapp.engine.line import admission
 from flowapp.engine.models import Limit, Run, Timer
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 from tests import factories

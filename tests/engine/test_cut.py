@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowapp.engine.remote_items import BATCHES, LARGEST, cut
+from flowapp.engine.verbs.remote_items import BATCHES, LARGEST, cut
 
 
 @given(st.integers(1, 300_000), st.none() | st.integers(1, 5_000))

@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from flowapp import Context, workflow
-from flowapp.engine import caps, claims
 from flowapp.engine.lease import Lease
+from flowapp.engine.line import caps, claims
 from flowapp.engine.models import Run
 from flowapp.tenancy.scope import scoped
 from tests import factories

@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 from asgiref.sync import sync_to_async
 
-from flowapp.engine import events
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import scoped

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.engine import events
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import scoped

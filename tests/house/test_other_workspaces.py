@@ -16,10 +16,11 @@ from django.urls import URLPattern
 from approvals.actions import Draft, create_policy, save_filter
 from approvals.models import Prompt
 from flowapp.dispatch.immediate import ImmediateDispatcher
-from flowapp.engine import bulk, clock
+from flowapp.engine import clock
 from flowapp.engine.handle import Run
 from flowapp.engine.models import ArchivedRun
-from flowapp.engine.search import EVERY
+from flowapp.engine.reading.search import EVERY
+from flowapp.engine.upkeep import bulk
 from flowapp.integrations.outbox import put
 from flowapp.tenancy import absences, calendars
 from flowapp.tenancy.actors import SYSTEM

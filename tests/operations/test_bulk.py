@@ -3,10 +3,11 @@
 import pytest
 
 from flowapp.audit.models import AuditEntry
-from flowapp.engine import bulk, queries, runs
+from flowapp.engine import queries, runs
 from flowapp.engine.errors import IllegalState
 from flowapp.engine.models import BulkJob, BulkResult, Run
-from flowapp.engine.search import Filter
+from flowapp.engine.reading.search import Filter
+from flowapp.engine.upkeep import bulk
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 from tests import factories

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from flowapp.engine import clock, codec, search
+from flowapp.engine import clock, codec
 from flowapp.engine.models import Run, SearchTerm
-from flowapp.engine.search import Filter
+from flowapp.engine.reading import search
+from flowapp.engine.reading.search import Filter
 from flowapp.tenancy.ids import uuid7_at
 from flowapp.tenancy.scope import current
 

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from flowapp.engine import forks, queries, relatives, runs
+from flowapp.engine import forks, queries, runs
 from flowapp.engine.errors import IllegalState
+from flowapp.engine.reading import relatives
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.web import family
 

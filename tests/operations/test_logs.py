@@ -5,7 +5,9 @@ import logging
 
 import pytest
 
-from flowapp.engine import clock, logbook, output, runs
+from flowapp.engine import clock, runs
+from flowapp.engine.upkeep import logbook
+from flowapp.engine.verbs import output
 from flowapp.http.logs import Formatter
 from flowapp.tenancy.actors import SYSTEM
 

@@ -8,8 +8,9 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client, override_settings
 
-from flowapp.engine import clock, readings, runs, telemetry
+from flowapp.engine import clock, runs, telemetry
 from flowapp.engine.models import Run
+from flowapp.engine.reading import readings
 from flowapp.telemetry import metrics, server
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped

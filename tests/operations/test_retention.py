@@ -3,9 +3,11 @@
 import pytest
 
 from flowapp.audit.models import AuditEntry
-from flowapp.engine import clock, codec, logbook, relatives, retention, runs
+from flowapp.engine import clock, codec, runs
 from flowapp.engine.models import ArchivedRun, Attempt, Checkpoint, LogLine, Run, SearchTerm, Signal
-from flowapp.engine.retention import BadPolicy
+from flowapp.engine.reading import relatives
+from flowapp.engine.upkeep import logbook, retention
+from flowapp.engine.upkeep.retention import BadPolicy
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import current, scoped
 from tests import factories

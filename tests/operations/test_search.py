@@ -6,9 +6,10 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 
-from flowapp.engine import clock, queries, runs, search
+from flowapp.engine import clock, queries, runs
 from flowapp.engine.models import SearchTerm
-from flowapp.engine.search import BadFilter, Filter, parse
+from flowapp.engine.reading import search
+from flowapp.engine.reading.search import BadFilter, Filter, parse
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 

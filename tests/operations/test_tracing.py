@@ -9,7 +9,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from flowapp.engine import relatives, runs, telemetry
+from flowapp.engine import runs, telemetry
+from flowapp.engine.reading import relatives
 from flowapp.engine.telemetry import annotate
 from flowapp.telemetry import tracing
 from flowapp.tenancy.actors import SYSTEM

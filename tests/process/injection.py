@@ -19,14 +19,15 @@ from unittest import mock
 from django.db import transaction
 
 from flowapp.cli.dev.watch import Watcher
-from flowapp.engine import claims, process, runs, store, sweep
-from flowapp.engine.calls import Call
+from flowapp.engine import process, runs, store, sweep
 from flowapp.engine.executor import Executor
 from flowapp.engine.lease import Lease
+from flowapp.engine.line import claims
 from flowapp.engine.models import Run
 from flowapp.engine.records import Claimed, Outcome, Write
 from flowapp.engine.registry import current_attempt
 from flowapp.engine.states import RunStatus
+from flowapp.engine.verbs.calls import Call
 from tests.process import ledger
 
 VARIABLE = "TEST_INJECTION"

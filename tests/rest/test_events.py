@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from flowapp.engine import events
 from flowapp.engine.models import Event
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 

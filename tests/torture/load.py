@@ -20,8 +20,9 @@ from django.db import Error, close_old_connections, connection
 from approvals import actions as approvals
 from approvals import queries as prompts
 from approvals.states import AlreadyDecided, PromptStatus
-from flowapp.engine import events, runs
+from flowapp.engine import runs
 from flowapp.engine.models import Run, Signal
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM, Actor
 from flowapp.tenancy.scope import scoped
 from tests.torture import workflows

@@ -16,7 +16,7 @@ from tests.torture.terms import LEASE_SECONDS, SWEEP_SECONDS
 
 LIMIT_SECONDS = LEASE_SECONDS + SWEEP_SECONDS + 1.0
 _LOOK_EVERY = 0.1  # seconds
-SUSPECT_CLAIMS = 2  # as in flowapp.engine.claims, which needs Django set up
+SUSPECT_CLAIMS = 2  # as in flowapp.engine.line.claims, which needs Django set up
 _HELD = """
     SELECT run.id, run.fence, run.claims FROM engine_run run JOIN engine_worker worker ON worker.id = run.worker_id
     WHERE run.status = 'running' AND worker.pid = ANY(%s)"""

@@ -4,7 +4,7 @@ import re
 
 from flowapp import Context, FlowControl, workflow
 from flowapp.engine import queries, registry
-from flowapp.engine.search import Filter
+from flowapp.engine.reading.search import Filter
 
 TYPED = {
     "input.name": "Nordwind",

@@ -14,7 +14,7 @@ from flowapp.cli import colour
 from flowapp.cli.output import note, span
 
 if TYPE_CHECKING:
-    from flowapp.engine.readings import Move
+    from flowapp.engine.reading.readings import Move
 
 _PAUSE: Final = 0.2  # seconds in which changes are gathered, so that a busy run costs one look
 _REMEMBERED: Final = 5_000  # runs whose last status is known, so that it is not told twice
@@ -65,7 +65,7 @@ class Moves:
     def _look(self, ids: list[UUID]) -> None:
         from django.db import DatabaseError
 
-        from flowapp.engine.readings import moves
+        from flowapp.engine.reading.readings import moves
 
         try:
             found = moves(ids[:_AT_ONCE])

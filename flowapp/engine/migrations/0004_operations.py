@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 def find_runs_of_before(apps, schema_editor):
     """Runs that began before there were search terms are found by what their workflow declared, too."""
-    from flowapp.engine.search import spelled
+    from flowapp.engine.reading.search import spelled
 
     Run, SearchTerm = apps.get_model("engine", "Run"), apps.get_model("engine", "SearchTerm")
     rows = Run._base_manager.exclude(search={}).values_list("workspace_id", "id", "search").iterator(1000)

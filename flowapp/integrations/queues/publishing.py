@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from flowapp.engine import events
+from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import scoped

@@ -11,7 +11,8 @@ from django.db import IntegrityError, transaction
 from pydantic_core import to_json
 
 from flowapp import audit
-from flowapp.engine import clock, codec, events
+from flowapp.engine import clock, codec
+from flowapp.engine.triggering import events
 from flowapp.engine.triggers import Webhook
 from flowapp.integrations.webhook_tables import InboundDelivery, InboundWebhook
 from flowapp.tenancy.actors import Actor

@@ -8,7 +8,8 @@ from django.db import transaction
 from flowapp import Context, workflow
 from flowapp.audit.models import AuditEntry
 from flowapp.dispatch.immediate import ImmediateDispatcher
-from flowapp.engine import clock, events, runs
+from flowapp.engine import clock, runs
+from flowapp.engine.triggering import events
 from flowapp.integrations import delivery as outbox_delivery
 from flowapp.integrations.models import OutboxMessage
 from flowapp.integrations.webhook_tables import WebhookAttempt, WebhookDelivery, WebhookEndpoint

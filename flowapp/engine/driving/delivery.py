@@ -1,0 +1,42 @@
+"""Turns an outcome into what the body's await returns or raises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from flowapp.engine import failures
+from flowapp.engine.errors import NeedsAttention
+from flowapp.engine.states import StepStatus
+from flowapp.engine.verbs.calls import Call
+
+from .outbox import NOTHING
+
+
+def deliver(
+    call: Call, status: str, output: bytes | None, error: dict[str, Any] | None, value: Any = NOTHING
+) -> NeedsAttention | None:
+    """Answer a call; what is returned instead of that stops the run. `value` is the decoded output, if known."""
+    if status == StepStatus.FAILED:
+        call.future.set_exception(failures.rebuild(error or {"type": "Error", "message": ""}))
+    elif status != StepStatus.COMPLETED:
+        call.future.cancel()
+    elif value is not NOTHING:
+        call.future.set_result(value)
+    else:
+        return _deliver_decoded(call, output)
+    return None
+
+
+def _deliver_decoded(call: Call, output: bytes | None) -> NeedsAttention | None:
+    try:
+        call.future.set_result(call.decode(output))
+    except ValidationError as wrong:
+        return NeedsAttention(f"the recorded outcome of {call.key[0]!r} no longer fits its type: {wrong}")
+    except NeedsAttention as attention:
+        return attention
+    except Exception as raised:  # a wait's decode raises what the verb promises, such as WaitTimeout
+        failures.mark(raised, call.key[0])
+        call.future.set_exception(raised)
+    return None

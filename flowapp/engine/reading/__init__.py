@@ -1,0 +1,1 @@
+"""Reads for those who look: runs found, counted, related to each other."""

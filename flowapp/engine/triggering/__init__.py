@@ -1,0 +1,1 @@
+"""What starts runs by itself: events, the clock, and batches of events."""

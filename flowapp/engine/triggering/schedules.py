@@ -1,0 +1,116 @@
+"""Cron schedules: each workspace runs each cron trigger; a slot becomes a run once, however many sweepers look."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from flowapp.engine import clock, registry, runs, sweep
+from flowapp.engine.errors import InvalidInput, StartSkipped
+from flowapp.engine.models import Schedule
+from flowapp.engine.registry import WorkflowDefinition
+from flowapp.engine.triggers import Cron
+from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.models import Workspace
+from flowapp.tenancy.scope import scoped
+
+logger = logging.getLogger("flowapp.engine")
+INSTALL_EVERY = timedelta(minutes=1)
+BACKFILL_AT_MOST = 100  # runs
+LATE = timedelta(minutes=1)  # a slot that is older was missed
+
+
+def crons() -> list[tuple[WorkflowDefinition[object, object], Cron]]:
+    """Every cron trigger of the newest workflows."""
+    return [
+        (definition, trigger)
+        for definition in registry.newest()
+        for trigger in definition.triggers
+        if isinstance(trigger, Cron)
+    ]
+
+
+def install() -> None:
+    """Give every workspace a row for every cron trigger, and remove rows whose trigger is gone from the code."""
+    wanted = {(definition.name, cron.expression, cron.tz): cron for definition, cron in crons()}
+    for workspace_id in Workspace.objects.values_list("id", flat=True):
+        with scoped(workspace_id):
+            known = {(row.workflow, row.expression, row.zone): row for row in Schedule.objects.all()}
+            for key, row in known.items():
+                if key not in wanted:
+                    row.delete()
+            now = clock.now()
+            Schedule.objects.bulk_create(
+                [
+                    Schedule(workflow=key[0], expression=key[1], zone=key[2], next_at=cron.next(now))
+                    for key, cron in wanted.items()
+                    if key not in known
+                ],
+                ignore_conflicts=True,
+            )
+
+
+@sweep.chore
+def start_due() -> None:
+    """Start a run for each slot that has come, and for those missed while nothing ran as their trigger says."""
+    _install_now_and_then()
+    now = clock.now()
+    triggers = {(definition.name, cron.expression, cron.tz): (definition, cron) for definition, cron in crons()}
+    for schedule in Schedule.unscoped.filter(next_at__lte=now, enabled=True)[: sweep.BATCH]:
+        found = triggers.get((schedule.workflow, schedule.expression, schedule.zone))
+        if found is not None:
+            with scoped(schedule.workspace_id):
+                _start(schedule, *found, now)
+
+
+_installed_at: datetime | None = None
+
+
+def _install_now_and_then() -> None:
+    """Workspaces are made while workers run: look for new ones at the first sweep and then once a minute."""
+    global _installed_at
+    now = clock.now()
+    if _installed_at is None or abs(now - _installed_at) > INSTALL_EVERY:
+        _installed_at = now
+        if crons() or Schedule.unscoped.exists():
+            install()
+
+
+@transaction.atomic
+def _start(schedule: Schedule, definition: WorkflowDefinition[object, object], cron: Cron, now: datetime) -> None:
+    moved = Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=cron.next(now))
+    for slot in _slots(schedule, cron, now) if moved else ():
+        key = f"cron:{schedule.id}:{slot.isoformat()}"
+        try:
+            runs.start_run(definition, cron.input_at(slot), by=SYSTEM, idempotency_key=key)
+        except InvalidInput:
+            logger.exception("the schedule of workflow %s has an input that does not fit", definition.name)
+        except StartSkipped as skipped:
+            logger.info("the slot %s of workflow %s started nothing: %s", slot.isoformat(), definition.name, skipped)
+
+
+def _slots(schedule: Schedule, cron: Cron, now: datetime) -> list[datetime]:
+    """The slots to start runs for, of those from the next one until now."""
+    first = schedule.next_at
+    if cron.missed == "once":
+        return [first]
+    if cron.missed == "skip":
+        return _between(cron, max(first, now - LATE), now)
+    back = timedelta(hours=1)
+    while len(slots := _between(cron, max(first, now - back), now)) < BACKFILL_AT_MOST and now - back > first:
+        back *= 2
+    latest = slots[-BACKFILL_AT_MOST:]
+    if latest and latest[0] > first:
+        logger.warning("workflow %s missed more slots than are made up for: from %s", schedule.workflow, first)
+    return latest
+
+
+def _between(cron: Cron, start: datetime, end: datetime) -> list[datetime]:
+    slots = []
+    slot = cron.next(start - timedelta(seconds=1))
+    while slot <= end:
+        slots.append(slot)
+        slot = cron.next(slot)
+    return slots

@@ -1,0 +1,78 @@
+"""What a run says while it runs: the lines it logged and the streams it writes, as its page and API show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max
+
+from flowapp.engine import queries
+from flowapp.engine.errors import RunNotFound
+from flowapp.engine.models import Checkpoint, LogLine, Run
+
+LINES_SHOWN = 200
+CHUNKS_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A logged line; `step` is empty for what the workflow's body logged."""
+
+    id: int
+    at: datetime
+    level: str
+    logger: str
+    step: str
+    occurrence: int
+    attempt: int
+    message: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTail:
+    """The end of a stream: its last chunks, and how many came before them. `text` is set when all are text."""
+
+    name: str
+    before: int
+    chunks: list[Any]
+    text: str | None
+
+
+def lines(run_id: UUID, *, before: int | None = None, limit: int = LINES_SHOWN) -> tuple[list[Line], int | None]:
+    """The last lines of a run's log, oldest first, and from where to read on backwards."""
+    found = LogLine.objects.filter(run_id=run_id).order_by("-id")
+    page = list((found.filter(id__lt=before) if before else found)[: limit + 1])
+    shown = [
+        Line(row.id, row.at, row.level, row.logger, row.step, row.occurrence, row.attempt, row.message, row.fields)
+        for row in reversed(page[:limit])
+    ]
+    return shown, shown[0].id if len(page) > limit else None
+
+
+def line_page(run_id: UUID, *, cursor: str | None = None, limit: int = 50) -> tuple[list[Line], str | None]:
+    """The log of a run from its beginning, page by page. Raises RunNotFound, ValueError for a strange cursor."""
+    if not Run.objects.filter(pk=run_id).exists():
+        raise RunNotFound(f"there is no run {run_id} in this workspace")
+    found = LogLine.objects.filter(run_id=run_id, id__gt=int(cursor or 0)).order_by("id")
+    page = [
+        Line(row.id, row.at, row.level, row.logger, row.step, row.occurrence, row.attempt, row.message, row.fields)
+        for row in found[: limit + 1]
+    ]
+    return page[:limit], str(page[limit - 1].id) if len(page) > limit else None
+
+
+def streams(run_id: UUID, *, limit: int = CHUNKS_SHOWN) -> list[StreamTail]:
+    """The run's streams, each with its end."""
+    written = Checkpoint.objects.filter(run_id=run_id, kind="stream").order_by("name")
+    last = written.values("name").annotate(last=Max("occurrence")).values_list("name", "last")[:20]
+    return [_tail(run_id, name.removeprefix("stream:"), max(0, count - limit), limit) for name, count in last]
+
+
+def _tail(run_id: UUID, name: str, before: int, limit: int) -> StreamTail:
+    chunks = queries.stream(run_id, name, after=before, limit=limit).chunks
+    text = "".join(chunks) if all(isinstance(chunk, str) for chunk in chunks) else None
+    return StreamTail(name, before, chunks, text)
