@@ -27,7 +27,9 @@ SHARES = {
     "restart postgresql": 2,
     "restart workers": 1,
 }
-ASLEEP = LEASE_SECONDS + 3.5  # seconds: others have begun its steps when it wakes up
+# Seconds asleep: others are just beginning its steps when it wakes up, or have long done so.
+ASLEEP = (LEASE_SECONDS + 1.2, LEASE_SECONDS + 3.5)
+ASLEEP_UNFENCED = (LEASE_SECONDS + 0.2, LEASE_SECONDS + 1.2)  # when its writes would hurt most
 LOCKED = 3.0  # seconds
 LOCKABLE = ("engine_run", "engine_checkpoint", "engine_wait", "engine_worker")
 
@@ -102,8 +104,9 @@ class Chaos:
         if not children:
             return self._kill_group()
         pid = self._random.choice([pid for pid in children if pid in self._cluster.ledger.busy()] or children)
-        self._cluster.hurt("kill", pid)
+        began = time.time()
         os.kill(pid, signal.SIGKILL)
+        self._cluster.hurt("kill", pid, began)
 
     def _stop(self) -> None:
         workers = self._awake()
@@ -114,14 +117,18 @@ class Chaos:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGSTOP)
         now = time.time()
-        self._asleep.append((now + ASLEEP, now, worker))
+        asleep = self._random.uniform(*(ASLEEP_UNFENCED if self._cluster.without == "fence" else ASLEEP))
+        self._asleep.append((now + asleep, now, worker))
 
     def _wake(self, worker: Worker, began: float) -> None:
         worker.stopped = False
-        for pid in (worker.pid, *self._cluster.children(worker)):
-            self._cluster.hurt("zombie", pid, began)
+        self._slept(worker, began)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGCONT)
+
+    def _slept(self, worker: Worker, began: float) -> None:
+        for pid in (worker.pid, *self._cluster.children(worker)):
+            self._cluster.hurt("zombie", pid, began)
 
     def _flush(self) -> None:
         self._cluster.redis.flush()
@@ -166,6 +173,8 @@ class Chaos:
 
     def restart_workers(self) -> None:
         """All at once, those that are stopped as well."""
+        for _, began, worker in self._asleep:
+            self._slept(worker, began)
         self._asleep.clear()
         for worker in list(self._cluster.workers):
             self._cluster.kill(worker)

@@ -56,6 +56,8 @@ class Cluster:
     code: int = 1
     workers: list[Worker] = field(default_factory=list)
     harms: list[Harm] = field(default_factory=list)
+    spawned: int = 0
+    _looked: float = 0.0
     _children: set[int] = field(default_factory=set)
     _nursery: subprocess.Popen[str] | None = None
 
@@ -81,6 +83,7 @@ class Cluster:
         self._nursery.stdin.flush()
         worker = Worker(kind, int(self._nursery.stdout.readline()))
         self.workers.append(worker)
+        self.spawned += 1
         return worker
 
     def hurt(self, what: str, pid: int, began: float | None = None) -> None:
@@ -90,12 +93,12 @@ class Cluster:
 
     def kill(self, worker: Worker) -> None:
         """SIGKILL to a worker's whole group."""
-        for child in self.children(worker):
-            self.hurt("kill", child)
-        self.hurt("kill", worker.pid)
-        self.workers.remove(worker)
+        pids, began = (*self.children(worker), worker.pid), time.time()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
+        for pid in pids:
+            self.hurt("kill", pid, began)
+        self.workers.remove(worker)
 
     def children(self, worker: Worker) -> list[int]:
         """The processes in which a Celery worker of the prefork kind executes runs."""
@@ -113,11 +116,12 @@ class Cluster:
         """Keep the population complete, and note who died without being killed from here (a run can do that)."""
         living = {pid for worker in self.workers for pid in self.children(worker)}
         for pid in self._children - living:
-            self.hurt("died", pid)
+            self.hurt("died", pid, self._looked)
         self._children = living
+        looked, self._looked = self._looked, time.time()
         for worker in list(self.workers):
             if not worker.stopped and not self.alive(worker):
-                self.hurt("died", worker.pid)
+                self.hurt("died", worker.pid, looked)
                 self.workers.remove(worker)
         missing = list(KINDS)
         for worker in self.workers:

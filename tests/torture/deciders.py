@@ -1,54 +1,65 @@
 """`python -m tests.torture.deciders`: eight people at each of many prompts, through four channels, against the timeout.
 
-Everything is real and in one process: PostgreSQL, an embedded worker, the HTTP stack, a Slack on this machine. A prompt
-must end once; exactly who ended it is told that they did; the run goes on with that; no button and no message is left.
+Everything is real: PostgreSQL, two processes that serve and execute, HTTP, a Slack on this machine. A prompt must end
+once; whoever ended it is told so, everybody else who, what and when; the run goes on with that; no button is left.
+Exit codes as of `python -m tests.torture`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import secrets
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from tests import servers
-from tests.slack_server import SECRET, TOKEN, Message, SlackServer, pressed, signed, slack_server, submitted
+from tests.process import ledger
+from tests.slack_server import SECRET, TOKEN, SlackServer, slack_server
+from tests.torture import site
+from tests.torture.knocks import Answer, Knocks, Person, Send
 from tests.torture.questions import ASKED
+from tests.torture.site import Sites
+from tests.torture.terms import ACKNOWLEDGED, BLIND, BROKEN, CONTROLS, HELD, LEDGER, SWEEP_SECONDS
 
 PROMPTS = 500
-AT_ONCE = 3  # prompts, so that their people's threads do not only wait for each other
+SITES = 2
+AT_ONCE = 5  # prompts, so that their people's threads do not only wait for each other
 TIMED = 3  # every third prompt runs out while they decide
 SECONDS = 2.0
 CHANNELS = ("web", "api", "slack", "email")
-PATIENCE = 90.0  # seconds until all has come to rest
+SPREAD = (0.03, 0.2)  # seconds that the others are later than one of them, or the shortest way always wins
+PATIENCE = 60.0  # seconds until all has come to rest
+PATIENCE_UNSAFE = 4.0  # without the check some runs and messages never do
 
 
 @dataclass
 class Told:
     """What one person was told."""
 
-    channel: str
-    email: str
+    person: Person
     outcome: str
-    refused: bool
+    answer: Answer
 
 
 @dataclass
 class Asked:
     """A prompt, and what its people were told."""
 
-    run_id: Any
-    prompt_id: Any
+    run_id: UUID
+    prompt_id: UUID
     told: list[Told] = field(default_factory=list)
 
 
@@ -57,10 +68,16 @@ class Scene:
     """Who decides, and how each of them knocks."""
 
     workspace: Any
-    members: list[Any]
-    keys: dict[Any, str]
-    slack: SlackServer
+    people: list[Person]
+    knocks: Knocks
+    sites: Sites
+    ledger: ledger.Ledger
+    seed: int
     random: random.Random
+
+    @property
+    def slack(self) -> SlackServer:
+        return self.knocks.slack
 
     def ask(self, number: int) -> Asked:
         """Start a run, and race for its prompt."""
@@ -73,173 +90,98 @@ class Scene:
         with scoped(self.workspace.pk):
             run = runs.start("asks-eight", seconds, by=SYSTEM)
             while (prompt := Prompt.objects.filter(run_id=run.id).first()) is None:
-                time.sleep(0.01)
+                time.sleep(0.03)
             asked = Asked(run.id, prompt.pk)
             self._race(asked, number, prompt.due_at)
         return asked
 
     def _race(self, asked: Asked, number: int, due_at: Any) -> None:
-        together = threading.Barrier(ASKED)
-        # The sweeper comes once a second, so that is how wide the moment of the timeout is.
-        wait = max(0.0, due_at.timestamp() - time.time()) + self.random.uniform(0, 1) if due_at else 0.0
+        late = self.random.uniform(0, SWEEP_SECONDS)  # the sweeper is not at once there either
+        together, first = threading.Barrier(ASKED), self.random.randrange(ASKED)
+
+        def read(place: int) -> Send:
+            return self.knocks.read(asked.prompt_id, self.people[place])
 
         def decide(place: int) -> Told:
-            channel, member = CHANNELS[(place + number) % len(CHANNELS)], self.members[place]
-            outcome = "approve" if place % 2 else "deny"
-            send = self._knock(channel, asked.prompt_id, member)
-            together.wait(timeout=60)
-            time.sleep(wait + self.random.uniform(0, 0.1))  # or the shortest way always wins
-            return Told(channel, member.user.email, outcome, send(outcome))
+            outcome = "approve" if (place // len(CHANNELS) + place + number) % 2 else "deny"
+            together.wait()
+            wait = max(0.0, due_at.timestamp() - time.time()) + late if due_at else 0.0
+            time.sleep(wait + (0.0 if place == first else random.uniform(*SPREAD)))
+            return Told(self.people[place], outcome, sends[place](outcome))
 
+        self.knocks.await_messages(asked.prompt_id, self.people)
         with ThreadPoolExecutor(ASKED) as pool:
-            asked.told = list(pool.map(self._closing(decide), range(ASKED)))
+            sends = list(pool.map(self._in_thread(read), range(ASKED)))
+            asked.told = list(pool.map(self._in_thread(decide), range(ASKED)))
 
-    def _closing(self, decide: Any) -> Any:
+    def _in_thread[T](self, work: Callable[[int], T]) -> Callable[[int], T]:
         from django.db import connections
 
         from flowapp.tenancy.scope import scoped
 
-        def run(place: int) -> Told:
+        def run(place: int) -> T:
             try:
                 with scoped(self.workspace.pk):
-                    told: Told = decide(place)
-                return told
+                    return work(place)
             finally:
                 connections.close_all()
 
         return run
 
-    def _knock(self, channel: str, prompt_id: Any, member: Any) -> Any:
-        """How this person answers through this channel; True when they are told that it was refused."""
-        return {"web": self._web, "api": self._api, "slack": self._chat, "email": self._mail}[channel](
-            prompt_id, member
-        )
 
-    def _web(self, prompt_id: Any, member: Any) -> Any:
-        from django.test import Client
-
-        client = Client()
-        client.force_login(member.user)
-        form = {"reasoning": "because", "version": 1}
-        return lambda outcome: client.post(f"/inbox/{prompt_id}/decide", form | {"outcome": outcome}).status_code >= 400
-
-    def _api(self, prompt_id: Any, member: Any) -> Any:
-        from django.test import Client
-
-        headers = {"Authorization": f"Bearer {self.keys[member.pk]}"}
-
-        def send(outcome: str) -> bool:
-            body = {"outcome": outcome, "reasoning": "because", "version": 1}
-            path = f"/v1/prompts/{prompt_id}/complete"
-            return Client().post(path, body, content_type="application/json", headers=headers).status_code >= 400
-
-        return send
-
-    def _mail(self, prompt_id: Any, member: Any) -> Any:
-        from django.test import Client
-
-        from approvals.actions.channels import links
-        from approvals.models import Prompt, SignedLink
-
-        # The mail's own link, or the one that it would have carried.
-        prompt = Prompt.objects.get(pk=prompt_id)
-        link = SignedLink.objects.filter(prompt=prompt, member=member).first() or links.issue(prompt, member)
-        path = links.address(link, link.serial).partition("8288")[2]
-        form = {"reasoning": "because"}
-        return lambda outcome: Client().post(path, form | {"outcome": outcome}).status_code >= 400
-
-    def _chat(self, prompt_id: Any, member: Any) -> Any:
-        user = self.slack.people[member.user.email]
-        message = Message(f"D{user}", "1700000000.999999", "", [])
-
-        def send(outcome: str) -> bool:
-            value = {"prompt": str(prompt_id), "outcome": outcome, "version": 1}
-            button = {"type": "button", "action_id": f"prompt.decide:{outcome}", "value": json.dumps(value)}
-            payload = pressed(message, button, user) | {"trigger_id": "trigger"}
-            _call(payload)
-            if outcome == "deny" and (dialog := self._dialog_of(prompt_id, user)):
-                return b"errors" in _call(submitted(dialog, user, "because"))
-            from approvals.models import Decision
-
-            return not Decision.objects.filter(prompt=prompt_id, member=member, outcome=outcome).exists()
-
-        return send
-
-    def _dialog_of(self, prompt_id: Any, user: str) -> Any:
-        """The dialog that this press opened: what it was opened for stands in it."""
-        found = [one for one in list(self.slack.dialogs) if str(prompt_id) in one["private_metadata"]]
-        return next((one for one in found if f"D{user}" in one["private_metadata"]), None)
+def run(prompts: int, control: int, seed: int) -> int:
+    """The phase, and with `control` prompts the same without the check that a prompt is open; its exit code."""
+    folder = Path(tempfile.mkdtemp(prefix="flowapp-deciders-"))
+    with _prepared(folder, seed) as scene:
+        scene.knocks.sites = scene.sites.start(SITES)
+        code = BROKEN if any(_phase(scene, prompts, PATIENCE).values()) else HELD
+        if control:
+            code = code or _control(scene, control)
+    if code == HELD:
+        shutil.rmtree(folder)
+    else:
+        sys.stdout.write(f"  the installation's log: {folder}\n")
+    return code
 
 
-def _call(payload: dict[str, Any]) -> bytes:
-    from django.test import Client
+def _phase(scene: Scene, prompts: int, patience: float, without: str = "") -> dict[str, list[str]]:
+    from flowapp.tenancy.scope import scoped
+    from tests.torture import told
 
-    body, headers = signed(payload)
-    answer = Client().post("/slack/events", body, content_type="application/x-www-form-urlencoded", headers=headers)
-    assert answer.status_code == 200, answer.status_code
-    return bytes(answer.content)
-
-
-def findings(scene: Scene, all_asked: list[Asked]) -> Iterator[str]:
-    """Each broken promise."""
-    from approvals.models import Decision, Prompt, SignedLink
-    from flowapp.audit.models import AuditEntry
-    from flowapp.engine import codec
-    from flowapp.engine.models import Run
-    from flowapp.integrations.models import OutboxMessage
-
-    finals = Counter(Decision.objects.filter(final=True).values_list("prompt_id", flat=True))
-    ends = AuditEntry.objects.filter(verb__in=["prompt.decided", "prompt.expired"]).values_list("target", flat=True)
-    ended, told = Counter(ends), 0
-    for asked in all_asked:
-        prompt, run = Prompt.objects.get(pk=asked.prompt_id), Run.objects.get(pk=asked.run_id)
-        won = [one for one in asked.told if not one.refused]
-        told += len(won)
-        decision = Decision.objects.filter(prompt=prompt, final=True).select_related("member__user").first()
-        if decision is None or finals[prompt.pk] != 1 or ended[f"prompt:{prompt.pk}"] != 1:
-            yield f"{prompt.pk} is {prompt.status} with {finals[prompt.pk]} decisions"
-            continue
-        by = decision.member.user.email if decision.member else "nobody"
-        if [one.email for one in won] != [by] * bool(decision.member):
-            yield f"{prompt.pk} was decided by {by}; these were told that they did: {won}"
-        if (prompt.status == "expired") != decision.timed_out:
-            yield f"{prompt.pk} is {prompt.status}, decided by {by}"
-        took = codec.plain(run.output) if run.output else None
-        if took != f"{decision.outcome} by {by}":
-            yield f"run {run.pk} took {took!r}, not {decision.outcome} by {by}"
-    refused = AuditEntry.objects.filter(verb="prompt.decision-refused").count()
-    if refused != len(all_asked) * ASKED - told:
-        yield f"{refused} refusals are in the audit log, {len(all_asked) * ASKED - told} people were refused"
-    used = SignedLink.objects.exclude(used_at=None).count()
-    if used != Decision.objects.filter(channel="email").count():
-        yield f"{used} links were used up"
-    for channel, status in OutboxMessage.objects.exclude(status="sent").values_list("channel", "status"):
-        yield f"a message of {channel} is {status}"
-    if buttons := scene.slack.live_buttons():
-        yield f"{len(buttons)} buttons could still be pressed"
+    began = time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = list(pool.map(scene.ask, range(prompts)))
+    with scoped(scene.workspace.pk):
+        _rest(patience)
+        oracles = {CONTROLS[without]: told.ORACLES[CONTROLS[without]]} if without else told.ORACLES
+        found = {name: list(oracle(scene, asked)) for name, oracle in oracles.items()}
+        _report(asked, found, scene.seed, time.monotonic() - began, without)
+    return found
 
 
-def run(prompts: int, seed: int) -> int:
-    """The phase; 0 when every promise held."""
-    with slack_server() as slack, servers.new_postgres() as postgres, _prepared(slack, postgres, seed) as scene:
-        began = time.monotonic()
-        from flowapp.tenancy.scope import scoped
+def _control(scene: Scene, prompts: int) -> int:
+    """Other processes in the place of those, without the check and without the constraint behind it."""
+    from django.db import connection
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            asked = list(pool.map(scene.ask, range(prompts)))
-        with scoped(scene.workspace.pk):
-            _rest()
-            found = list(findings(scene, asked))
-            _report(asked, found, seed, time.monotonic() - began)
-        return 1 if found else 0
+    scene.sites.stop()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX decision_one_final")
+    connection.close()
+    scene.knocks.sites = scene.sites.start(SITES, "decision")
+    found = _phase(scene, prompts, PATIENCE_UNSAFE, "decision")
+    said = Counter(one.what for one in scene.ledger.all() if one.key.startswith(ACKNOWLEDGED))
+    sys.stdout.write(f"  the decision is out: in place in {said['in place']} processes, met in {said['met']}\n")
+    noticed = bool(found[CONTROLS["decision"]]) and said["in place"] == SITES and said["met"] > 0
+    sys.stdout.write(f"deciders: without the decision {'it is' if noticed else 'nothing is'} found broken\n")
+    return HELD if noticed else BLIND
 
 
-def _rest() -> None:
+def _rest(patience: float) -> None:
     """Until every run has ended and every message is out."""
     from flowapp.engine.models import Run
     from flowapp.integrations.models import OutboxMessage
 
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         live = Run.objects.filter(ended_at__isnull=True).exists()
         if not live and not OutboxMessage.objects.filter(status="pending").exists():
@@ -247,72 +189,100 @@ def _rest() -> None:
         time.sleep(0.2)
 
 
-def _report(asked: list[Asked], found: list[str], seed: int, seconds: float) -> None:
+def _report(asked: list[Asked], found: dict[str, list[str]], seed: int, seconds: float, without: str) -> None:
     from approvals.models import Decision
 
-    by = Counter(Decision.objects.filter(final=True).values_list("channel", flat=True))
+    prompts = [one.prompt_id for one in asked]
+    finals = Decision.objects.filter(final=True, prompt__in=prompts)
+    by = Counter(finals.values_list("channel", flat=True))
+    taken_out = f", without the {without}" if without else ""
     lines = [
-        f"deciders: seed {seed}, {len(asked)} prompts x {ASKED} people, {seconds:.0f} s",
+        f"deciders: seed {seed}, {len(asked)} prompts x {ASKED} people, {seconds:.0f} s{taken_out}",
         "  decided through: " + ", ".join(f"{channel} {count}" for channel, count in sorted(by.items())),
-        f"  broken promises: {len(found)}",
-        *(f"    {one}" for one in found[:20]),
     ]
+    for name, findings in found.items():
+        lines += [f"  {name}: {len(findings)}", *(f"    {one}" for one in findings[:8])]
     sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
 
 
 @contextmanager
-def _prepared(slack: SlackServer, postgres: servers.Postgres, seed: int) -> Iterator[Scene]:
-    """Django on an empty database, eight managers, Slack connected, an embedded worker."""
-    for name in [name for name in os.environ if name.startswith("FLOWAPP_")]:
+def _prepared(folder: Path, seed: int) -> Iterator[Scene]:
+    """An empty database, eight managers, Slack connected, and the processes to knock at."""
+    with slack_server() as slack, servers.new_postgres() as postgres, ledger.running(folder) as outside:
+        _set_environment(folder, postgres.new_database(), slack.url, outside.address)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connection
+
+        from flowapp.tenancy.scope import scoped
+        from tests import factories
+
+        call_command("migrate", interactive=False, verbosity=0)
+        workspace = factories.workspace("acme")
+        with scoped(workspace.pk):
+            people = _people(slack)
+        connection.close()
+        with site.parent(folder) as sites:
+            yield Scene(workspace, people, Knocks([], slack), sites, outside, seed, random.Random(seed))
+
+
+def _set_environment(folder: Path, database_url: str, slack_url: str, ledger_address: str) -> None:
+    for name in [name for name in os.environ if name.startswith(("FLOWAPP_", "DJANGO_"))]:
         del os.environ[name]
     os.environ.update(
         DJANGO_SETTINGS_MODULE="flowapp.settings",
-        FLOWAPP_MODE="test",
-        FLOWAPP_DATABASE_URL=postgres.new_database(),
+        FLOWAPP_MODE="production",
+        FLOWAPP_HOME=str(folder),
+        FLOWAPP_DATABASE_URL=database_url,
         FLOWAPP_WORKFLOWS="tests.torture.questions",
-        FLOWAPP_SLACK_API_URL=slack.url,
+        FLOWAPP_SECRET_KEY=secrets.token_urlsafe(48),
+        FLOWAPP_ENCRYPTION_KEYS=secrets.token_urlsafe(48),
+        FLOWAPP_EMAIL_URL="memory:",
+        FLOWAPP_RATE_LIMIT="1000000",
+        FLOWAPP_SLACK_API_URL=slack_url,
     )
-    import django
+    os.environ[LEDGER] = ledger_address
 
-    django.setup()
-    from django.core.management import call_command
-    from django.test.utils import setup_test_environment
 
-    from flowapp.dispatch.embedded import EmbeddedDispatcher
-    from flowapp.integrations.slack import connections
+def _people(slack: SlackServer) -> list[Person]:
+    from approvals.actions.channels import preferences
+    from flowapp.integrations.slack import connections, people
     from flowapp.tenancy.models import Role
-    from flowapp.tenancy.scope import scoped
     from tests import factories
 
-    setup_test_environment()
-    call_command("migrate", interactive=False, verbosity=0)
-    workspace = factories.workspace("acme")
-    with scoped(workspace.pk):
-        members = [factories.member(f"Manager {number}", Role.MANAGER) for number in range(ASKED)]
-        keys = {member.pk: factories.api_key(member, "approvals:decide")[1] for member in members}
-        slack.people = {member.user.email: f"U0{number}" for number, member in enumerate(members)}
-        connections.connect(bot_token=TOKEN, signing_secret=SECRET, by=factories.actor(members[0]))
-        _link(members, slack)
-    dispatcher = EmbeddedDispatcher(concurrency=32)
-    dispatcher.start()
-    try:
-        yield Scene(workspace, members, keys, slack, random.Random(seed))
-    finally:
-        dispatcher.stop()
+    found = []
+    for number in range(ASKED):
+        member, channel = factories.member(f"Manager {number}", Role.MANAGER), CHANNELS[number % len(CHANNELS)]
+        key = factories.api_key(member, "approvals:decide")[1]
+        found.append(Person(channel, member, _session(member), key, f"U0{number}"))
+        wanted = {way: "now" if way == channel else "never" for way in ("email", "slack")}
+        preferences.choose(
+            member=member, choices={"group": wanted}, digest_hour=8, zone="UTC", by=factories.actor(member)
+        )
+    in_slack = [person for person in found if person.channel == "slack"]
+    slack.people = {person.email: person.slack_id for person in in_slack}
+    connections.connect(bot_token=TOKEN, signing_secret=SECRET, by=factories.actor(found[0].member))
+    for person in in_slack:  # who is who is known, so that the first press counts
+        people.link(member=person.member, slack_id=person.slack_id, by=factories.actor(person.member))
+    return found
 
 
-def _link(members: list[Any], slack: SlackServer) -> None:
-    """Who is who is known, so that the first press counts."""
-    from flowapp.integrations.slack import people
-    from tests import factories
+def _session(member: Any) -> str:
+    from django.conf import settings
+    from django.test import Client
 
-    for member in members:
-        people.link(member=member, slack_id=slack.people[member.user.email], by=factories.actor(member))
+    client = Client()
+    client.force_login(member.user)
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.torture.deciders", description=__doc__)
     parser.add_argument("--prompts", type=int, default=PROMPTS)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    parser.add_argument("--control", type=int, default=0, help="prompts without the check that a prompt is open")
     given = parser.parse_args()
-    sys.exit(run(given.prompts, given.seed))
+    sys.exit(run(given.prompts, given.control, given.seed))

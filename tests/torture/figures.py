@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tests.process.ledger import Effect
 from tests.torture.cluster import Harm
+from tests.torture.terms import ACKNOWLEDGED
 
 FAILS = ":third_time_lucky:"  # it ends without an effect, so nobody can tell whether it was inside
 
@@ -28,6 +29,8 @@ def measure(ledger: Sequence[Effect], harms: Sequence[Harm]) -> Figures:
     by_pid: dict[int, dict[str, Effect]] = defaultdict(dict)
     effects: dict[str, list[Effect]] = defaultdict(list)
     for effect in ledger:
+        if effect.key.startswith(ACKNOWLEDGED):
+            continue
         if not effect.begins:
             effects[effect.key].append(effect)
         elif FAILS not in effect.key:

@@ -214,5 +214,6 @@ def expected(started: Started) -> Any:
         "has-children": 6 * n + 6,
         "is-large": workflows.LARGE + n,
         "at-most-once": 2 * n,
+        "runs-out": "deny by nobody",
     }
     return outputs.get(started.kind)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from approvals.models import Decision, Prompt
 from flowapp.engine import codec
-from flowapp.engine.models import Checkpoint, Run, Signal, Worker
+from flowapp.engine.models import Checkpoint, Run, Signal
 from tests.process.ledger import Effect
-from tests.torture.cluster import Harm
+from tests.torture import moments, recovery
+from tests.torture.attempts import Attempts
+from tests.torture.harms import Harms
 from tests.torture.load import Started, expected
-
-NAPS = {1: 0.4, 2: 2.0}  # seconds, by occurrence, of the workflow `sleeps`
-AFTER = 12.0  # seconds after an effect in which what is done to its process explains that it came again
-CLOCK_ERROR = 0.005  # seconds between two readings of one clock through different programs
+from tests.torture.recovery import Recoveries
+from tests.torture.witness import Testimony
 
 
 @dataclass
@@ -26,12 +26,13 @@ class Evidence:
 
     started: Sequence[Started]
     ledger: Sequence[Effect]
-    harms: Sequence[Harm]
+    harms: Harms
+    seen: Testimony
     rows: Counter[str]  # keys in the table of the atomic steps
+    busy: float = 0.0  # seconds more for recoveries
     runs: dict[UUID, Run] = field(default_factory=dict)
     checkpoints: dict[UUID, list[Checkpoint]] = field(default_factory=lambda: defaultdict(list))
     effects: dict[str, list[Effect]] = field(default_factory=lambda: defaultdict(list))
-    lost_leases: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.runs = {run.id: run for run in Run.unscoped.all()}
@@ -40,8 +41,8 @@ class Evidence:
         for effect in self.ledger:
             if not effect.begins:
                 self.effects[effect.key].append(effect)
-        registered = Counter(Worker.objects.values_list("pid", flat=True))
-        self.lost_leases = {pid for pid, count in registered.items() if count > 1}
+        self.attempts = Attempts(self.ledger, self.harms, self.seen.stored)
+        self.recoveries = Recoveries(self.seen.turns, self.harms, self.busy)
 
 
 def judge(evidence: Evidence) -> dict[str, list[str]]:
@@ -74,27 +75,36 @@ def _wrong_ends(evidence: Evidence) -> Iterator[str]:
         elif run.status != "completed":
             cut_off = "may run at most once" in (run.error or {}).get("message", "")
             if not (started.kind == "at-most-once" and cut_off):
-                yield f"{started.kind} {run.id} ended as {run.status}: {run.error}"
+                yield f"{started.kind} {run.id} ended as {run.status}: {(run.error or {}).get('message')}"
         elif started.kind != "asks" and codec.plain(run.output) != expected(started):
             yield f"{started.kind} {run.id} gave {codec.plain(run.output)!r}, not {expected(started)!r}"
 
 
 def _checkpoints(evidence: Evidence) -> Iterator[str]:
-    """Numbered without doubles, and without gaps but where an atomic step was rolled back."""
+    """Numbered without doubles, and without gaps but one for each time an atomic step was rolled back."""
     for run_id, rows in evidence.checkpoints.items():
         numbers = [row.seq for row in rows]
         if len(set(numbers)) != len(numbers):
             yield f"run {run_id}: one number twice in {numbers}"
-        gaps_allowed = evidence.runs[run_id].workflow == "writes"
-        if not gaps_allowed and numbers != list(range(1, len(numbers) + 1)):
-            yield f"run {run_id}: gaps in {numbers}"
+        missing = max(numbers) - len(set(numbers))
+        if missing and missing > evidence.attempts.rolled_back(str(run_id)):
+            yield f"run {run_id} ({evidence.runs[run_id].workflow}): gaps in {numbers}"
 
 
 def _zombie_writes(evidence: Evidence) -> Iterator[str]:
+    """By the numbers, by the fence at the moment of the write, and by who ended or suspended a run."""
     for run_id, rows in evidence.checkpoints.items():
         fences = [row.fence for row in rows]
         if fences != sorted(fences):
             yield f"run {run_id}: an earlier owner wrote after a later one: {fences}"
+    for one in evidence.seen.stored:
+        if one.fence != one.owner:
+            yield f"{one.key}: written under fence {one.fence} when the run had {one.owner}"
+    for turns in evidence.seen.turns.values():
+        for turn in turns:
+            owner = evidence.harms.pids.get(turn.worker_was) if turn.worker_was else None
+            if turn.was == "running" and not turn.taken and turn.writer != owner:
+                yield f"run {turn.run_id}, of {owner}, was made {turn.status} by {turn.writer}"
 
 
 def _effects(evidence: Evidence) -> Iterator[str]:
@@ -115,25 +125,6 @@ def _effects(evidence: Evidence) -> Iterator[str]:
                 yield f"run {run_id}: {evidence.rows[f'{run_id}:{key}']} rows of the atomic step {key}"
     stored = {f"{run_id}:{row.name}:{row.occurrence}" for run_id, rows in evidence.checkpoints.items() for row in rows}
     yield from (f"{key}: a row of an atomic step without checkpoint" for key in evidence.rows if key not in stored)
-
-
-def _attempts(evidence: Evidence) -> Iterator[str]:
-    """An effect comes again only when the process it came from was harmed while its step was in flight."""
-    for key, effects in evidence.effects.items():
-        healthy = [effect.pid for effect in effects if not _explained(evidence, effect)]
-        if len(healthy) > 1:
-            yield f"{key}: {len(effects)} times, of them from processes that nothing was done to: {healthy}"
-        if ":once:" in key and len(effects) > 1:
-            yield f"{key}: an at-most-once step happened {len(effects)} times"
-
-
-def _explained(evidence: Evidence, effect: Effect) -> bool:
-    if effect.pid in evidence.lost_leases:
-        return True
-    return any(
-        harm.pid in (0, effect.pid) and harm.at <= effect.at + AFTER and harm.until >= effect.at - AFTER
-        for harm in evidence.harms
-    )
 
 
 def _decisions(evidence: Evidence) -> Iterator[str]:
@@ -170,28 +161,31 @@ def _signals(evidence: Evidence) -> Iterator[str]:
 
 
 def _timers(evidence: Evidence) -> Iterator[str]:
-    """Not before their time, by the database's clock and by the ledger's."""
-    for run_id, rows in evidence.checkpoints.items():
-        if evidence.runs[run_id].workflow != "sleeps":
-            continue
-        for row in rows:
-            if row.kind == "sleep" and (row.ended_at - row.started_at).total_seconds() < NAPS[row.occurrence]:
-                yield f"run {run_id}: {row.name}#{row.occurrence} took {row.ended_at - row.started_at}"
-        for before, after, nap in (("act:1", "woke from 0.4:1", 0.4), ("woke from 0.4:1", "woke from 2.0:1", 2.0)):
-            fell, woke = evidence.effects.get(f"{run_id}:{before}"), evidence.effects.get(f"{run_id}:{after}")
-            if fell and woke and woke[0].at - fell[0].at < nap - CLOCK_ERROR:
-                yield f"run {run_id}: {after!r} came {woke[0].at - fell[0].at:.3f} s after {before!r}"
+    workflows = {run_id: run.workflow for run_id, run in evidence.runs.items()}
+    yield from moments.waits(evidence.seen.fired, workflows)
+    yield from moments.naps(evidence.effects, workflows)
+    yield from moments.expiries()
+    yield from moments.slots()
 
 
-ORACLES = {
+def _put_aside(evidence: Evidence) -> Iterator[str]:
+    innocent = {run_id for run_id, run in evidence.runs.items() if run.workflow != "poison"}
+    share = 1.0 if evidence.busy else recovery.INNOCENT_SHARE
+    return recovery.quarantined(evidence.seen.turns, evidence.harms, innocent, share)
+
+
+ORACLES: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "lost runs": _lost,
     "stuck runs": _stuck,
     "wrong ends": _wrong_ends,
     "double or missing checkpoints": _checkpoints,
     "zombie writes": _zombie_writes,
     "wrong or missing effects": _effects,
-    "unexplained attempts": _attempts,
+    "checkpointed steps run again": lambda evidence: evidence.attempts.after_checkpoint(),
+    "unexplained attempts": lambda evidence: evidence.attempts.unexplained(),
     "double decisions": _decisions,
     "signals lost or out of order": _signals,
-    "timers early": _timers,
+    "timers early or twice": _timers,
+    "slow recoveries": lambda evidence: evidence.recoveries.slow(),
+    "innocent runs put aside": _put_aside,
 }

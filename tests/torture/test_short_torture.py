@@ -1,4 +1,7 @@
-"""The torture, for as long as every run of the tests can spare; `make torture` takes minutes and has the controls."""
+"""The torture, for as long as every run of the tests can spare, with one control; `make torture` has all of them.
+
+Not tried again on CI when it fails (tests/conftest.py): with another seed the violation may not come again.
+"""
 
 import os
 import subprocess
@@ -8,13 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Other tests share the machine: recoveries may take that much longer.
+SHORT = ["--seconds", "18", "--controls", "record", "--prompts", "0", "--busy", "4", "--within", "150"]
 
 
 @pytest.mark.own_servers
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(200)
 def test_under_random_faults_every_promise_holds() -> None:
     # Its own process has its own settings, and none of the rules for tests, such as warnings being errors.
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("FLOWAPP_", "DJANGO_"))}
-    command = [sys.executable, "-m", "tests.torture", "--seconds", "40", "--controls", "", "--prompts", "0"]
+    command = [sys.executable, "-m", "tests.torture", *SHORT]
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"

@@ -8,76 +8,29 @@ import secrets
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.torture import cluster
+import psycopg
+
+from tests.process.ledger import Effect
+from tests.torture import cluster, witness
 from tests.torture.cluster import Cluster
-from tests.torture.recovery import LIMIT_SECONDS, Recoveries
-from tests.torture.terms import LEDGER
+from tests.torture.harms import Harms, registered
+from tests.torture.terms import ACKNOWLEDGED, CONTROLS, LEDGER
+from tests.torture.verdict import Verdict, too_few
 
 if TYPE_CHECKING:
     from flowapp.tenancy.models import Workspace
-    from tests.torture.figures import Figures
     from tests.torture.load import Load
+    from tests.torture.oracles import Evidence
 
-FAULTS_A_SECOND = 1.6
+FAULTS_A_SECOND = 1.8
 REST_SECONDS = 45.0
+REST_UNSAFE_SECONDS = 10.0  # without a safeguard some runs never end
 ATTENTION = "needs_attention"
-# What a full trial must have done to mean anything; a shorter one in proportion to its time after the warm-up.
-FULL_SECONDS, KILLS, ZOMBIES, ANSWERED = 280.0, 200, 30, 0.95
-WARM_UP = 10.0  # seconds
-LONGER = 1.5  # so much longer at most it goes on while it has not done enough
-
-
-@dataclass
-class Verdict:
-    """What came of it."""
-
-    seed: int
-    without: str
-    seconds: float
-    findings: dict[str, list[str]]
-    figures: Figures
-    faults: dict[str, int]
-    runs: Counter[str]
-    calls: int
-    errors: int
-    retried: int
-    recoveries: list[float]
-    suspects: list[float]
-    weak: list[str] = field(default_factory=list)
-
-    @property
-    def broken(self) -> list[str]:
-        """The oracles that found something."""
-        return [name for name, found in self.findings.items() if found]
-
-    def text(self) -> str:
-        """The report."""
-        figures = self.figures
-        times = self.recoveries
-        p50, p99 = (times[int(share * (len(times) - 1))] if times else 0.0 for share in (0.5, 0.99))
-        limit = f"lease + sweep + 1 s = {LIMIT_SECONDS:.1f} s"
-        within = f"within {limit}" if p99 <= LIMIT_SECONDS else f"OVER {limit}"
-        lines = [
-            f"torture: seed {self.seed}, {self.seconds:.0f} s" + (f", without the {self.without}" * bool(self.without)),
-            "  faults: " + ", ".join(f"{what} {count}" for what, count in self.faults.items()),
-            f"  runs: {', '.join(f'{status} {count}' for status, count in sorted(self.runs.items()))}",
-            f"  quarantined though innocent, and let go by a person: {self.retried}",
-            f"  calls: {self.calls}, {self.errors} without an answer",
-            f"  effects: {figures.effects}, {figures.repeated} of them more than once",
-            f"  kills inside a step: {figures.kills_inside_a_step}; zombies awake: {figures.zombies_awake}",
-            f"  recovery: p50 {p50:.1f} s, p99 {p99:.1f} s of {len(times)}, {within}",
-        ]
-        if self.suspects:
-            lines.append(f"  of {len(self.suspects)} suspects: at most {self.suspects[-1]:.1f} s")
-        for name, found in self.findings.items():
-            lines.append(f"  {name}: {len(found)}")
-            lines += [f"    {one}" for one in found[:8]]
-        lines += [f"  INVALID: {reason}" for reason in self.weak]
-        return "\n".join(lines)
+# Controls whose oracle can fire while the torture lasts: they end when it has fired so often.
+SEEN_AT_ONCE, NOTICED, LOOKS_FIRST, LOOKS_EVERY = ("fence", "claim", "record", "decision"), 3, 8.0, 2.0
 
 
 def say(text: str) -> None:
@@ -86,21 +39,20 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def run(folder: Path, *, seconds: float, seed: int, without: str = "") -> Verdict:
-    """Torture for this long."""
+def run(
+    folder: Path, *, seconds: float, seed: int, without: str = "", at_most: float = 0.0, busy: float = 0.0
+) -> Verdict:
+    """Torture for this long; for `at_most` as long while the faults are too few. A control ends when it is noticed."""
     say(f"torture: seed {seed}")
     with cluster.running(folder, seed, without) as installation:
         workspace = _prepare(installation)
         from tests.torture.load import Load
 
         load = Load(workspace.pk, _deciders(workspace), seed)
-        recoveries = Recoveries(installation)
-        recoveries.start()
-        faults = _torture(installation, load, seconds)
-        recoveries.stop()
-        _rest(load, REST_SECONDS if not without else REST_SECONDS / 3)
+        faults = _torture(installation, load, seconds, max(seconds, at_most))
+        _rest(load, REST_SECONDS if not without else REST_UNSAFE_SECONDS)
         installation.stop()
-        return _judge(installation, load, faults, recoveries, seconds)
+        return _judge(installation, load, faults, seconds, busy, installation.ledger.all())
 
 
 def _prepare(installation: Cluster) -> Workspace:
@@ -127,12 +79,12 @@ def _prepare(installation: Cluster) -> Workspace:
 
     logging.disable(logging.ERROR)  # of the faults; the workers keep their own log
     call_command("migrate", interactive=False, verbosity=0)
-    installation.sql("CREATE TABLE torture_row (key text NOT NULL)")
+    witness.install(installation)
     if installation.without == "decision":
         installation.sql("DROP INDEX decision_one_final")
         from tests.torture import injection
 
-        injection.install(without="decision")
+        injection.take_out("decision")
     celery.connect()
     workspace = factories.workspace("acme")
     connection.close()
@@ -149,7 +101,7 @@ def _deciders(workspace: Workspace) -> dict[str, Any]:
         return {name: factories.actor(factories.member(name, Role.MANAGER)) for name in ("bo", "vera")}
 
 
-def _torture(installation: Cluster, load: Load, seconds: float) -> dict[str, int]:
+def _torture(installation: Cluster, load: Load, seconds: float, at_most: float) -> dict[str, int]:
     from tests.torture import workflows
     from tests.torture.chaos import Chaos
 
@@ -158,9 +110,14 @@ def _torture(installation: Cluster, load: Load, seconds: float) -> dict[str, int
     load.start()
     began = time.monotonic()
     time.sleep(2)  # until there is something to hurt
-    number, deployed = 0, False
+    number, deployed, looks_at = 0, False, LOOKS_FIRST
     end = seconds
-    while (elapsed := time.monotonic() - began) < end:
+    while True:
+        elapsed = time.monotonic() - began
+        if elapsed >= end:
+            if end >= at_most or not _too_weak(installation, seconds):
+                break
+            end = min(at_most, elapsed + 5)
         if not deployed and elapsed > seconds / 2:
             deployed = True
             chaos.restart_workers()
@@ -172,10 +129,38 @@ def _torture(installation: Cluster, load: Load, seconds: float) -> dict[str, int
             number += 1
         chaos.tend()
         time.sleep(0.05)
-        if elapsed > end - 1 and end < seconds * LONGER and _too_weak(installation, seconds):
-            end += 5
+        if installation.without in SEEN_AT_ONCE and elapsed > looks_at:
+            looks_at = elapsed + LOOKS_EVERY
+            if _noticed(installation, load):
+                break
     chaos.heal()
     return chaos.done
+
+
+def _noticed(installation: Cluster, load: Load) -> bool:
+    """Whether the oracle that has to notice a missing safeguard has done so, more than once."""
+    from django.db import Error, connection
+
+    from tests.torture.oracles import ORACLES
+
+    try:
+        evidence = _evidence(installation, load, 0.0, installation.ledger.all())
+        return len(list(ORACLES[CONTROLS[installation.without]](evidence))) >= NOTICED
+    except (Error, psycopg.Error):
+        connection.close()
+        return False
+
+
+def _too_weak(installation: Cluster, seconds: float) -> bool:
+    from tests.torture import figures
+    from tests.torture.recovery import Recoveries
+
+    told = installation.ledger.all()
+    try:
+        recoveries = Recoveries(witness.hear(installation).turns, _harms(installation, told))
+    except psycopg.Error:
+        return True
+    return bool(too_few(figures.measure(told, installation.harms), len(recoveries.plain), seconds))
 
 
 def _rest(load: Load, patience: float) -> None:
@@ -198,7 +183,7 @@ def _rest(load: Load, patience: float) -> None:
 
 
 def _judge(
-    installation: Cluster, load: Load, faults: dict[str, int], recoveries: Recoveries, seconds: float
+    installation: Cluster, load: Load, faults: dict[str, int], seconds: float, busy: float, told: list[Effect]
 ) -> Verdict:
     from django.db import connection
 
@@ -206,10 +191,8 @@ def _judge(
     from tests.torture import figures, oracles
 
     connection.close()  # it may be of before a restart
-
-    told = installation.ledger.all()
-    rows = Counter(str(row[0]) for row in installation.sql("SELECT key FROM torture_row"))
-    evidence = oracles.Evidence(load.started, told, installation.harms, rows)
+    evidence = _evidence(installation, load, busy, told)
+    attempts, harms = evidence.attempts, evidence.harms
     verdict = Verdict(
         seed=load.seed,
         without=installation.without,
@@ -221,33 +204,27 @@ def _judge(
         calls=load.calls,
         errors=load.errors,
         retried=load.retried,
-        recoveries=recoveries.seconds(installation.harms, suspects=False),
-        suspects=recoveries.seconds(installation.harms, suspects=True),
+        recoveries=evidence.recoveries,
+        in_flight=attempts.in_flight(),
+        extra=len(attempts.extra),
+        leases=len(harms.lost_leases),
+        unprovoked=len(harms.unprovoked()),
+        acknowledged=Counter(effect.what for effect in told if effect.key.startswith(ACKNOWLEDGED)),
+        spawned=installation.spawned,
     )
-    verdict.weak = _weaknesses(verdict)
+    verdict.judge_its_weight()
     return verdict
 
 
-def _weaknesses(verdict: Verdict) -> list[str]:
-    weak = _too_few(verdict.figures, verdict.seconds)
-    answered = 1 - verdict.errors / max(1, verdict.calls)
-    if answered < ANSWERED:
-        weak.append(f"only {answered:.1%} of the calls were answered; {ANSWERED:.0%} are needed")
-    return weak
+def _evidence(installation: Cluster, load: Load, busy: float, told: list[Effect]) -> Evidence:
+    from tests.torture.oracles import Evidence
+
+    effects = [effect for effect in told if not effect.key.startswith(ACKNOWLEDGED)]
+    harms = _harms(installation, effects)
+    rows = Counter(str(row[0]) for row in installation.sql("SELECT key FROM torture_row"))
+    return Evidence(load.started, effects, harms, witness.hear(installation), rows, busy)
 
 
-def _too_weak(installation: Cluster, seconds: float) -> bool:
-    from tests.torture import figures
-
-    return bool(_too_few(figures.measure(installation.ledger.all(), installation.harms), seconds))
-
-
-def _too_few(figures: Figures, seconds: float) -> list[str]:
-    share = min(1.0, max(0.0, seconds - WARM_UP) / (FULL_SECONDS - WARM_UP))
-    kills, zombies = figures.kills_inside_a_step, figures.zombies_awake
-    weak = []
-    if kills < KILLS * share:
-        weak.append(f"only {kills} kills inside a step; {KILLS * share:.0f} are needed")
-    if zombies < ZOMBIES * share:
-        weak.append(f"only {zombies} zombies woke up; {ZOMBIES * share:.0f} are needed")
-    return weak
+def _harms(installation: Cluster, told: list[Effect]) -> Harms:
+    workers = installation.sql("SELECT id, pid, started_at, lease_until FROM engine_worker")
+    return Harms(installation.harms, told, registered(workers))

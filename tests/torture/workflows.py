@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection
 
-from flowapp import Context, Retry, step, workflow
+from flowapp import Context, Cron, Retry, step, workflow
 from tests.process import ledger
 from tests.torture.terms import LEDGER
 
@@ -23,8 +23,12 @@ LARGE = 90_000  # characters: more than a claim preloads
 SIGNALS = 4
 KINDS = (
     "steps", "fans-out", "retries", "signals", "sleeps", "asks", "listens", "writes", "has-children", "is-large",
-    "at-most-once",
+    "at-most-once", "runs-out",
 )  # fmt: skip
+NAPS = (("act:1", "woke from 0.4:1", 0.4), ("woke from 0.4:1", "woke from 2.0:1", 2.0))  # of `sleeps`, in seconds
+FAILURES = 2  # of `retries`, before it succeeds
+ON_THE_MINUTE = "on-the-minute"
+ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Sydney")
 _deployed = 1
 
 
@@ -36,8 +40,8 @@ def deploy(code: int) -> None:
         workflow(name="steps", version=2)(_steps_2)
 
 
-def _announce(what: Any) -> None:
-    ledger.record(os.environ[LEDGER], step.idempotency_key, what, begins=True)
+def _announce() -> None:
+    ledger.record(os.environ[LEDGER], step.idempotency_key, {"attempt": step.attempt}, begins=True)
 
 
 def _effect(what: Any) -> None:
@@ -51,7 +55,7 @@ def _moment() -> float:
 @step
 async def act(what: int) -> int:
     """An effect from a coroutine."""
-    _announce(what)
+    _announce()
     await asyncio.sleep(_moment())
     _effect(what)
     await asyncio.sleep(_moment() / 8)
@@ -61,7 +65,7 @@ async def act(what: int) -> int:
 @step
 def act_in_a_thread(what: int) -> int:
     """An effect from a plain function."""
-    _announce(what)
+    _announce()
     time.sleep(_moment())
     _effect(what)
     return what
@@ -90,9 +94,9 @@ async def fans_out(ctx: Context, n: int) -> int:
 @step(retry=Retry(max_attempts=4, initial="80ms", jitter=False))
 async def third_time_lucky(n: int) -> int:
     """Fails twice."""
-    _announce(n)
+    _announce()
     await asyncio.sleep(_moment() / 4)
-    if step.attempt < 3:
+    if step.attempt <= FAILURES:
         raise ConnectionError(f"attempt {step.attempt}")
     _effect(n)
     return n
@@ -151,7 +155,7 @@ async def listens(ctx: Context, order: Order) -> int:
 @step(atomic=True)
 def insert(n: int) -> int:
     """A row in the same transaction as the checkpoint."""
-    _announce(n)
+    _announce()
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO torture_row (key) VALUES (%s)", [step.idempotency_key])
     time.sleep(_moment() / 4)
@@ -180,7 +184,7 @@ async def has_children(ctx: Context, n: int) -> int:
 @step
 async def write_a_lot(n: int) -> str:
     """A result that claims do not preload."""
-    _announce(n)
+    _announce()
     _effect(n)
     return str(n % 10) * LARGE
 
@@ -197,7 +201,7 @@ async def is_large(ctx: Context, n: int) -> int:
 @step(at_most_once=True)
 async def once(n: int) -> int:
     """Never repeated: cut off, its run asks a person."""
-    _announce(n)
+    _announce()
     await asyncio.sleep(_moment() / 4)
     _effect(n)
     return n
@@ -209,10 +213,27 @@ async def at_most_once(ctx: Context, n: int) -> int:
     return await act(n) + await once(n)
 
 
+@workflow(name="runs-out")
+async def runs_out(ctx: Context, n: int) -> str:
+    """A question that nobody answers."""
+    await act(n)
+    decision = await ctx.prompt(
+        "silence", type="review", data={"n": n}, assign="role:manager", timeout="1500ms", on_timeout="deny"
+    )
+    await ctx.step("went on", act.fn, n)
+    return f"{decision.outcome} by {decision.by or 'nobody'}"
+
+
+@workflow(name=ON_THE_MINUTE, triggers=[Cron("* * * * *", tz=zone, input=1) for zone in ZONES])
+async def on_the_minute(ctx: Context, n: int) -> int:
+    """What five schedules start, each once a minute, however many look."""
+    return await act(n)
+
+
 @step
 def kill_my_worker() -> None:
     """Take down the process that runs this."""
-    _announce("poison")
+    _announce()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
