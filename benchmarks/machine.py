@@ -42,6 +42,28 @@ def noise() -> str:
     return f"{load}; others use {busy:.0%} of the processors"
 
 
+def processor_seconds(server: int) -> float | None:
+    """Processor time that a server's processes have used so far, in seconds, where the system tells (Linux).
+
+    `server` is the process id of the one whose children the others are.
+    """
+    try:
+        seen = [_stat(process) for process in Path("/proc").glob("[0-9]*")]
+    except OSError:
+        return None
+    return sum(ticks for pid, parent, ticks in seen if server in (pid, parent)) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(process: Path) -> tuple[int, int, int]:
+    """Process id, its parent's, and the ticks it has used, those of its ended children included."""
+    try:
+        pid, _, rest = (process / "stat").read_text().partition(" ")
+    except (ProcessLookupError, FileNotFoundError):
+        return 0, 0, 0  # it ended meanwhile
+    fields = rest.rpartition(")")[2].split()
+    return int(pid), int(fields[1]), sum(map(int, fields[11:15]))
+
+
 def _ticks() -> tuple[int, int] | None:
     """Ticks of all processors and how many of them were idle, where the system tells (Linux)."""
     try:

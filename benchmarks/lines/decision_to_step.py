@@ -14,12 +14,31 @@ def measure(setting: Setting) -> list[Row]:
     rows = _rows(setting, "embedded", Goal(30, 10, " ms", at_most=True), broker=None)
     with servers.redis() as redis:
         rows += _rows(setting, "Celery+Redis", Goal(60, 25, " ms", at_most=True), broker=redis.url)
-    return rows
+    return [*rows, _dbos(setting)]
+
+
+def _dbos(setting: Setting) -> Row:
+    """Its nearest: a message to a workflow that waits in memory."""
+    url = setting.postgres.new_database()
+    line = "signal to next step, p50, DBOS"
+    try:
+        with Side("dbos_python", url=url, at_once=1, steps=1) as side:
+            side.ask(signals=_WARM_UP_DECISIONS)
+            waits = side.ask(signals=_times(setting))[0]["milliseconds"]
+    except SideFailed as failure:
+        return Row(line, None, note=str(failure))
+    finally:
+        setting.postgres.drop_database(url)
+    return _row("signal to next step", "DBOS", waits, None)
+
+
+def _times(setting: Setting) -> int:
+    return _QUICK_DECISIONS if setting.quick else _DECISIONS
 
 
 def _rows(setting: Setting, dispatcher: str, goal: Goal, *, broker: str | None) -> list[Row]:
     url = setting.postgres.new_database()
-    times = _QUICK_DECISIONS if setting.quick else _DECISIONS
+    times = _times(setting)
     try:
         with Side("flowapp_decisions", url=url, broker=broker) as side:
             side.ask(by="decision", times=_WARM_UP_DECISIONS)

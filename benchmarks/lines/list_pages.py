@@ -1,4 +1,7 @@
-"""List pages over 100,000 rows against 100 rows: p95 of the run list, of the inbox, and of its searches."""
+"""Pages over 100,000 runs and prompts against 100: p95 of the lists, of searches, and of what a row opens.
+
+And the page of one run of 10,000 steps, which is to open within a second.
+"""
 
 from collections.abc import Callable
 
@@ -10,10 +13,16 @@ from benchmarks.side import Side
 _FEW = 100
 _REAL = 100
 _COPIES = 999
+_STEPS = 10_000
 _REQUESTS = 40  # a round
 _PAGES = {
     "run list": "/runs/",
+    "run list of one status": "/runs/?status=waiting",
+    "run page": "/runs/{run}/",
     "inbox": "/inbox/",
+    "inbox of groups": "/inbox/?scope=groups",
+    "inbox, unassigned": "/inbox/?scope=unassigned",
+    "a prompt, with similar decisions": "/inbox/{prompt}/",
     "inbox by amount": "/inbox/?sort=amount",
     "inbox, search for a word of all": "/inbox/?sort=&q=review",
     "inbox, search for a word of one": "/inbox/?q=zebra",
@@ -36,6 +45,10 @@ def measure(setting: Setting) -> list[Row]:
             note = f"each row a run that waits for a decision of mine; {_REAL} really ran, the rest are copies"
             goal = Goal(1.5, 1.1, "x", at_most=True)
             rows.append(Row(f"{line}, p95, 100,000 rows", many, f"{_FEW} rows", few, goal, failed or note))
+        contest.again(_name(0), _page("/runs/{long}/"))
+        took = contest.run(setting.rounds)
+        line, goal = f"page of a run of {_STEPS:,} steps, p95", Goal(1000, 300, " ms", at_most=True)
+        rows.append(Row(line, took.get(_name(0)), goal=goal, note="its rows lie beside those of 100 runs"))
     for url in urls.values():
         setting.postgres.drop_database(url)
     return rows
@@ -48,6 +61,8 @@ def _name(copies: int) -> str:
 def _filled(copies: int) -> Callable[[Side], Measure]:
     def fill(side: Side) -> Measure:
         side.ask(fill=_REAL, copies=copies)
+        if not copies:
+            side.ask(steps=_STEPS)
         return lambda: 0.0
 
     return fill

@@ -1,4 +1,4 @@
-"""One run, one async step after another: time per step against a raw INSERT and COMMIT of the same row."""
+"""One run, one async step after another: time per step against a raw INSERT and COMMIT of the same row, and DBOS."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,16 @@ _WARM_UP_STEPS = 200
 
 
 def measure(setting: Setting) -> list[Row]:
-    url = setting.postgres.new_database()
+    url, dbos = setting.postgres.new_database(), setting.postgres.new_database()
     steps = 300 if setting.quick else 1000
     with Contest(unit="ms") as contest:
         contest.enter("Flowapp", Side("flowapp_engine", url=url, at_once=1, steps=steps), run_of(steps))
         contest.enter("INSERT+COMMIT", Side("raw_sql", url=url, autocommit=False), rows(steps))
         contest.enter("INSERT, autocommit", Side("raw_sql", url=url, autocommit=True), rows(steps))
+        contest.enter("DBOS", Side("dbos_python", url=dbos, at_once=1, steps=steps), run_of(steps))
         times = contest.run(setting.rounds)
-    setting.postgres.drop_database(url)
+    for used in (url, dbos):
+        setting.postgres.drop_database(used)
 
     def row(theirs: str, goal: Goal | None, note: str) -> Row:
         failed = "; ".join(contest.failures.values())
@@ -28,6 +30,7 @@ def measure(setting: Setting) -> list[Row]:
     return [
         row("INSERT+COMMIT", Goal(3, 2, "x", at_most=True), "execute() and commit() of psycopg, as one writes it"),
         row("INSERT, autocommit", None, "one round trip: the least a durable row can cost"),
+        row("DBOS", None, "one workflow, started directly"),
     ]
 
 

@@ -95,8 +95,18 @@ def warmed_up(side: Side, rate: Rate, seconds: float) -> Measure:
 
 def drain_rate(side: Side, runs: int) -> float:
     """The queue is filled before the clock starts."""
+    fill(side, runs)
+    return drain(side, runs)
+
+
+def fill(side: Side, runs: int) -> None:
+    """Queue so many runs while nobody works on them."""
+    side.ask(fill=runs // side.processes)
+
+
+def drain(side: Side, runs: int) -> float:
+    """Steps a second until the queue is empty."""
     each = runs // side.processes
-    side.ask(fill=each)
     return _rate(side.ask(drain=each), each)
 
 

@@ -1,4 +1,7 @@
-"""DBOS: async workflows with async steps; a queue is filled, then drained, or workflows are started directly."""
+"""DBOS: async workflows with async steps; a queue is filled, then drained, or workflows are started directly.
+
+It is also asked when each step of a run began, and how long a message takes to the step that waited for it.
+"""
 
 import asyncio
 import contextlib
@@ -15,6 +18,8 @@ from benchmarks.protocol import Answer, serve
 _QUEUE = "benchmark"
 _QUEUE_POLL_SECONDS = 0.05  # the fastest of those tried; its default is a second
 _POLL_SECONDS = 0.02
+_QUIET_SECONDS = 0.05  # for a workflow to get to its wait
+_LONGEST_SECONDS = 30
 
 
 @DBOS.step()
@@ -28,6 +33,22 @@ async def flow(steps: int) -> int:
     for value in range(steps):
         total += await number(value)
     return total
+
+
+@DBOS.step()
+async def moment() -> float:
+    return time.monotonic()
+
+
+@DBOS.workflow()
+async def timed(steps: int) -> list[float]:
+    return [await moment() for _ in range(steps)]
+
+
+@DBOS.workflow()
+async def signalled() -> float:
+    await DBOS.recv_async("go", timeout_seconds=_LONGEST_SECONDS)
+    return await moment()
 
 
 @contextlib.asynccontextmanager
@@ -54,11 +75,24 @@ async def side(options: dict[str, Any]) -> AsyncIterator[Answer]:
             return {}
         if "drain" in asked:
             return await _drained(queue, options["at_once"], watch)
+        if "moments" in asked:
+            return {"moments": await (await DBOS.start_workflow_async(timed, asked["moments"])).get_result()}
+        if "signals" in asked:
+            return {"milliseconds": [await _signal() for _ in range(asked["signals"])]}
         return await _started_directly(asked["runs"], options)
 
     yield answer
     await watch.close()
     DBOS.destroy()
+
+
+async def _signal() -> float:
+    """Milliseconds from a message's commit to what the next step says about its start."""
+    waiting = await DBOS.start_workflow_async(signalled)
+    await asyncio.sleep(_QUIET_SECONDS)
+    await DBOS.send_async(waiting.get_workflow_id(), "now", "go")
+    sent = time.monotonic()
+    return (await waiting.get_result() - sent) * 1000
 
 
 async def _drained(queue: Queue, at_once: int, watch: psycopg.AsyncConnection[Any]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ def side(options: dict[str, Any]) -> AbstractAsyncContextManager[Answer]:
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    if "steps" in asked:
+        _run_through(asked["steps"])
+        return {}
     if "fill" in asked:
         owner()
         _start([{"amount": 600}] * asked["fill"])
@@ -40,11 +43,34 @@ def _start(orders: list[dict[str, Any]]) -> None:
     dispatcher.stop()
 
 
+def _run_through(steps: int) -> None:
+    """One run of so many steps, to its end."""
+    from benchmarks.workflows import flow
+    from flowapp.dispatch.embedded import EmbeddedDispatcher
+
+    run = flow.start(steps)
+    dispatcher = EmbeddedDispatcher()
+    dispatcher.start()
+    while run.status != "completed":
+        time.sleep(_POLL_SECONDS)
+    dispatcher.stop()
+
+
 def _asked_for(page: str, times: int) -> list[float]:
+    """A page may name {run} or {prompt}: the newest that waits; or {long}: the run that was run through."""
     from django.test import Client
 
+    from approvals.models import Prompt
+    from benchmarks.workflows import flow
+    from flowapp.engine.models import Run
     from flowapp.tenancy.models import User
 
+    ids = {
+        "run": Run.objects.filter(status="waiting").latest("id").pk,
+        "prompt": Prompt.objects.latest("created_at").pk,
+        "long": Run.objects.filter(workflow=flow.name).values_list("pk", flat=True).first(),
+    }
+    page = page.format(**ids)
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get(email="ana@example.com"))
     return [_one(client, page) for _ in range(times)]
