@@ -6,8 +6,10 @@ assert run.status == "completed"
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from uuid import UUID
@@ -39,8 +41,17 @@ class Clock:
     """A clock that stands still for deadlines until it is moved. Without one, a test jumps to each next deadline."""
 
     def shift(self, by: Duration) -> None:
-        """Move time forward; `await run.proceed()` then does what has become due."""
-        engine_clock.shift(by)
+        """Move time forward, until the test ends; `await run.proceed()` then does what has become due."""
+        _shift(by)
+
+
+def _shift(by: Duration) -> None:
+    """Move the clock of this process; it is put back when the task that the test runs in is over."""
+    engine_clock.shift(by)
+    with suppress(RuntimeError):  # no task: whoever moves the clock outside of one puts it back
+        task = asyncio.current_task()
+        if task is not None:
+            task.add_done_callback(lambda _: engine_clock.reset())
 
 
 @dataclass
@@ -188,7 +199,7 @@ class TestRun[O]:
         due = [wait.due_at for wait in self._detail.waiting_on if wait.due_at is not None]
         if not self._jumps or not due:
             return False
-        engine_clock.shift(max(0.0, (min(due) - engine_clock.now()).total_seconds()) + 0.001)
+        _shift(max(0.0, (min(due) - engine_clock.now()).total_seconds()) + 0.001)
         return True
 
 

@@ -1,4 +1,4 @@
-"""The dispatcher of tests: runs execute to their next wait in the caller's own thread and connection, at commit."""
+"""Runs execute to their next wait in the caller's own thread and connection, at commit: for tests and the demo."""
 
 from __future__ import annotations
 

@@ -9,9 +9,11 @@ from django.db.models import Max, Q
 
 from . import clock, signals, waits
 from .line import admission, claims
-from .models import Run, Signal, Wait
+from .models import ASKS, UNANSWERED, Run, Signal, Wait
 from .records import RAN_OUT, Arrival, Key, Write
 from .states import RunStatus
+
+_OPEN = (None, ASKS)
 
 
 def lock(ids: Iterable[UUID]) -> dict[UUID, Run]:
@@ -32,7 +34,7 @@ def arrive(run: Run, key: Key, outcome: bytes) -> bool:
 
 def hand_over(run_id: UUID, outcomes: Mapping[Key, bytes]) -> list[Wait]:
     """Give each of these outcomes to its wait, in this order, waking nobody; returns the waits that were still open."""
-    rows = Wait.unscoped.filter(matching(outcomes), run_id=run_id, arrival__isnull=True)
+    rows = Wait.unscoped.filter(matching(outcomes), UNANSWERED, run_id=run_id)
     open_ = {(wait.name, wait.occurrence): wait for wait in rows}
     arrived = [open_[key] for key in outcomes if key in open_]
     for number, wait in enumerate(arrived, start=_last_arrival(run_id) + 1 if arrived else 0):
@@ -42,29 +44,51 @@ def hand_over(run_id: UUID, outcomes: Mapping[Key, bytes]) -> list[Wait]:
 
 def wake(run: Run) -> None:
     """Make a waiting run claimable; tell the owner of a running one that something arrived."""
-    row = Run.unscoped.filter(pk=run.pk)
     if run.status == RunStatus.WAITING:
-        place = claims.virtual_time(run.workspace_id)
-        run.status, run.held = RunStatus.QUEUED, admission.holds_again(run)
-        row.update(status=run.status, held=run.held, rank=-run.priority, vtime=place, updated_at=clock.now())
-        admission.enter(run)
+        requeue(run)
         signals.tell(run.workspace_id, "run", str(run.id))
     elif run.status == RunStatus.RUNNING:
-        row.update(wake=True)
+        Run.unscoped.filter(pk=run.pk).update(wake=True)
         run.wake = True  # a later write of the same batch must not suspend the run
         signals.nudge(run.id)
+
+
+def requeue(run: Run) -> None:
+    """Put a run that rests (locked by the caller) back in line."""
+    place = claims.virtual_time(run.workspace_id)
+    run.status, run.held = RunStatus.QUEUED, admission.holds_again(run)
+    row = Run.unscoped.filter(pk=run.pk)
+    row.update(status=run.status, held=run.held, rank=0, vtime=place, updated_at=clock.now())
+    admission.enter(run)
+
+
+def ask(run_id: UUID, key: Key, outcome: bytes) -> bool:
+    """Note at an open wait that its child needs a person. False when nothing waits any more."""
+    waiting = Wait.unscoped.filter(UNANSWERED, run_id=run_id, name=key[0], occurrence=key[1])
+    return bool(waiting.update(arrival=ASKS, arrived_at=clock.now(), outcome=outcome))
+
+
+def asking(run_id: UUID) -> list[Key]:
+    """The waits of a run whose children need a person."""
+    return list(Wait.unscoped.filter(run_id=run_id, arrival=ASKS).values_list("name", "occurrence"))
+
+
+def asked_enough(run_id: UUID, keys: Iterable[Key]) -> None:
+    """A person has looked after the children of these waits: they wait as before."""
+    rows = Wait.unscoped.filter(matching(keys), run_id=run_id, arrival=ASKS)
+    rows.update(arrival=None, arrived_at=None, outcome=None)
 
 
 def collect(run_id: UUID) -> tuple[Arrival, ...]:
     """What has arrived for a run's waits, in the order of arrival."""
     rows = Wait.unscoped.filter(run_id=run_id, arrival__isnull=False).order_by("arrival")
-    return tuple(_arrival(row) for row in rows)
+    return tuple(arrival_of(row) for row in rows)
 
 
-def _arrival(row: Wait) -> Arrival:
+def arrival_of(row: Wait) -> Arrival:
     assert row.outcome is not None
     assert row.arrived_at is not None
-    return Arrival(row.name, row.occurrence, bytes(row.outcome), row.arrived_at, row.since)
+    return Arrival(row.name, row.occurrence, bytes(row.outcome), row.arrived_at, row.since, row.arrival == ASKS)
 
 
 def expire_due_waits(run_id: UUID) -> int:
@@ -89,7 +113,7 @@ def close_all(runs: Sequence[Run]) -> None:
         return
     rows.delete()
     for run_id, workspace_id in ids.items():
-        open_ = [(kind, name, count) for owner, kind, name, count, at in gone if owner == run_id and at is None]
+        open_ = [(kind, name, count) for owner, kind, name, count, at in gone if owner == run_id and at in _OPEN]
         waits.closed(workspace_id, run_id, open_)
 
 
@@ -102,7 +126,7 @@ def close_some(write: Write, run: Run) -> None:
     cancelled = write.cancelled
     dropped = list(Wait.unscoped.filter(matching(write.drop), run_id=run.id))
     Wait.unscoped.filter(matching(write.drop), run_id=run.id).delete()
-    waits.closed(run.workspace_id, run.id, [(w.kind, w.name, w.occurrence) for w in dropped if w.arrival is None])
+    waits.closed(run.workspace_id, run.id, [(w.kind, w.name, w.occurrence) for w in dropped if w.arrival in _OPEN])
     for wait in dropped:
         if (wait.name, wait.occurrence) in cancelled and bytes(wait.outcome or RAN_OUT) != RAN_OUT:
             waits.given_back(wait.kind, run, wait.name, wait.occurrence)
@@ -143,10 +167,21 @@ def take_signal(run: Run, wait: Wait) -> None:
 
 @waits.on_given_back("signal")
 def untake_signal(run: Run, key: str) -> None:
-    """Put the signal of a cancelled wait back in its place in line, where another open wait may have it at once."""
+    """Put the signal of a cancelled wait back in its place in line, where another open wait may have it at once.
+
+    Waits that have later ones, which the body has not seen, each get the one before; the last of these goes back.
+    """
     signal = Signal.unscoped.filter(run_id=run.id, taken_by=key).first()
     if signal is None:
         return
+    rows = Wait.unscoped.filter(run_id=run.id, kind="signal", subject=signal.name, arrival__isnull=False)
+    holding = {f"{wait.name}#{wait.occurrence}": wait for wait in rows}
+    later = Signal.unscoped.filter(run_id=run.id, name=signal.name, id__gt=signal.id, taken_by__in=holding)
+    for other in later.exclude(taken_by=key).order_by("id"):
+        Wait.unscoped.filter(pk=holding[other.taken_by].pk).update(outcome=bytes(signal.data))
+        signal.taken_by = other.taken_by
+        signal.save(update_fields=["taken_by"])
+        signal = other
     signal.taken_by = ""
     signal.save(update_fields=["taken_by"])
     if heir := waiting_for_signal(run.id, signal.name):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import Error, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.db.models import Count, Exists, OuterRef
 
 from . import clock, registry, sweep
@@ -125,7 +125,12 @@ def attend_to_what_is_due() -> None:
     """Look at the limits whose moment came, and at those with room for somebody who stands in line."""
     due = Limit.unscoped.filter(due_at__lte=clock.now()).order_by("due_at").values_list("id", flat=True)
     for limit_id in {*due[: sweep.BATCH], *_with_room()}:
-        admission.attend(limit_id)
+        try:
+            admission.attend(limit_id)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("the limit %s could not be looked at; the next sweep tries again", limit_id)
 
 
 def _with_room() -> list[UUID]:

@@ -52,6 +52,11 @@ def origin_of(run_id: UUID, origin: dict[str, Any] | None, began: datetime, kept
     return {"spaces": spaces, "began": (origin or {}).get("began") or began.isoformat()}
 
 
+def runs_of(run_id: UUID, origin: dict[str, Any] | None) -> list[UUID]:
+    """The run, and those whose outcomes it took over."""
+    return [run_id, *(UUID(space) for _, space in (origin or {}).get("spaces", []))]
+
+
 def began(origin: dict[str, Any] | None, started_at: datetime) -> datetime:
     """The time at which the body first ran."""
     return datetime.fromisoformat(origin["began"]) if origin else started_at

@@ -1,6 +1,8 @@
-"""The one source of time. Anchored on the database's clock, kept by the monotonic clock, moved by tests."""
+"""The one source of time: the database's clock, kept by the monotonic clock, moved by tests and the demo's story."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from .durations import Duration, parse
@@ -34,3 +36,17 @@ def shift(by: Duration) -> None:
 def reset() -> None:
     """Undo every shift (tests)."""
     _clock.shifted = 0.0
+
+
+@contextmanager
+def travelling() -> Iterator[Callable[[datetime], None]]:
+    """A function that moves the clock to any moment; at the end of the block time is what it was (the demo)."""
+    shifted = _clock.shifted
+
+    def travel(moment: datetime) -> None:
+        _clock.shifted += (moment - now()).total_seconds()
+
+    try:
+        yield travel
+    finally:
+        _clock.shifted = shifted

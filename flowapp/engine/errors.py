@@ -90,10 +90,17 @@ class BadDefinition(FlowappError):
 class InvalidInput(FlowappError):
     """The input does not fit the workflow; `.errors` holds {"loc": […], "msg": …} for each field."""
 
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
+    def __init__(self, errors: list[dict[str, Any]], what: str = "the input is not valid") -> None:
         self.errors = errors
         where = "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'input'}: {e['msg']}" for e in errors)
-        super().__init__(f"the input is not valid: {where}")
+        super().__init__(f"{what}: {where}")
+
+
+class InvalidSignal(InvalidInput):
+    """A signal is not of the type that the run waits for. Its sender is told; of one sent before the wait, the body."""
+
+    def __init__(self, name: str, errors: list[dict[str, Any]]) -> None:
+        super().__init__(errors, f"signal {name!r} does not fit what the run waits for")
 
 
 class StartSkipped(FlowappError):
@@ -125,6 +132,10 @@ class NeedsAttention(FlowappError):
 
     # The step whose recorded arguments the store adds to the message, and the arguments that the code passes now.
     compare: tuple[tuple[str, int], bytes] | None = None
+
+
+class ChildNeedsAttention(NeedsAttention):
+    """A step or map that this run sent to a queue stopped there and needs a person; a retry of this run retries it."""
 
 
 class ReplayDiverged(NeedsAttention):

@@ -16,15 +16,15 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils.module_loading import import_string
 
-from flowapp.tenancy.scope import scoped
+from flowapp.tenancy import scope
 
 from . import telemetry, whereabouts
 from .driving import atomic, body_io, openings
 from .driving.attempts import in_context, overran, result_of
 from .driving.driver import RunDriver
 from .driving.steps import attempt_row
-from .errors import Fenced
-from .line import claims
+from .errors import Fenced, UnknownWorkflow
+from .line import claims, knowledge
 from .records import Claimed, Outcome, Recorded, Write
 from .registry import AttemptInfo, current_attempt
 from .verbs.calls import Call
@@ -109,6 +109,10 @@ class Executor:
         """Read a large recorded output in a thread."""
         self._keep(self.loop.create_task(self._fetch(driver, record), context=contextvars.Context()))
 
+    def seek(self, driver: RunDriver, missing: UnknownWorkflow) -> None:
+        """Look for a worker that has the workflow of a run, in a thread."""
+        self._keep(self.loop.create_task(self._seek(driver, missing), context=contextvars.Context()))
+
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)  # the loop itself holds tasks only weakly
         task.add_done_callback(self._tasks.discard)
@@ -124,10 +128,10 @@ class Executor:
             whereabouts.enter(driver.run, call)
             if telemetry.observers:
                 telemetry.attempting(driver.run, call)
-            with scoped(driver.run.workspace_id):
-                if call.step.atomic:
-                    return await atomic.invoke(self, driver, call, started_at)
-                returned = await self._invoke(call)
+            scope.enter(driver.run.workspace_id)
+            if call.step.atomic:
+                return await atomic.invoke(self, driver, call, started_at)
+            returned = await self._invoke(call)
             output, value = result_of(call, returned)
             driver.outbox.check_room(output)
         except Fenced:
@@ -182,6 +186,10 @@ class Executor:
         read = partial(claims.read_output, driver.run.id, (record.name, record.occurrence))
         output = await self.until_answered(read)
         self.loop.call_soon(driver.fetched, record, output)
+
+    async def _seek(self, driver: RunDriver, missing: UnknownWorkflow) -> None:
+        left = await self.until_answered(partial(knowledge.leave_to_others, driver.run))
+        self.loop.call_soon(driver.sought, missing, left)
 
     async def until_answered[T](self, question: Callable[[], T]) -> T:
         """The database's answer to a question, asked until it comes."""

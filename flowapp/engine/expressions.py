@@ -18,6 +18,7 @@ from cel_expr_python import cel
 from pydantic_core import to_jsonable_python
 
 from .errors import BadDefinition
+from .syntax import Node, tree
 
 type Variables = tuple[tuple[str, str], ...]  # (name, type): "dyn", "string"
 
@@ -26,13 +27,18 @@ MAX_KEYS = 64  # indexed values an event
 MAX_DEPTH = 6
 MAX_TEXT = 200  # characters of an indexed value
 TOO_MANY = b"too many values"  # the key of an event with more than are indexed: it may match any wait
+_NO_KEY = re.compile(r'Key not found in map : "(?P<key>.*)"')
 _EQUALITY = re.compile(
     r"event\.data(?P<path>(?:\.\w+)+)\s*==\s*(?:input(?P<input>(?:\.\w+)+)|\"(?P<text>[^\"\\]*)\"|(?P<number>-?\d+))"
 )
 
 
 class ExpressionFailed(Exception):
-    """An expression could not be evaluated on this data."""
+    """An expression could not be evaluated on this data; `.reason` says why, without naming the expression."""
+
+    def __init__(self, source: str, reason: object) -> None:
+        self.reason = str(reason)
+        super().__init__(f"{source!r}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,9 @@ class Expression:
         try:
             found = self._compiled.eval(data={name: variables.get(name) for name, _ in self._variables})
         except Exception as error:
-            raise ExpressionFailed(f"{self.source!r}: {error}") from None
+            raise ExpressionFailed(self.source, error) from None
         if found.type() == cel.Type.ERROR:  # the library answers with it, as if it were a text
-            raise ExpressionFailed(f"{self.source!r}: {found.value()}")
+            raise ExpressionFailed(self.source, found.value())
         return found.value()
 
     @property
@@ -58,12 +64,25 @@ class Expression:
         """Whether it can answer yes or no, as far as that is known before it is evaluated."""
         return str(self._compiled.return_type()) in ("BOOL", "DYN")
 
+    def tree(self) -> Node:
+        """Its parts, for what must know which data it reads."""
+        return tree(self._compiled.serialize())
+
     def holds(self, **variables: Any) -> bool:
         """Whether it is true for these variables; data that lacks what it asks for does not match."""
+        return self.refusal("", **variables) is None
+
+    def refusal(self, name: str, **variables: Any) -> str | None:
+        """Why the condition of this name does not hold for these variables; None when it does."""
         try:
-            return self.evaluate(**variables) is True
-        except ExpressionFailed:
-            return False
+            value = self.evaluate(**variables)
+        except ExpressionFailed as failed:
+            missing = _NO_KEY.search(failed.reason)
+            reason = f"no such key {missing['key']}" if missing else failed.reason
+            return f"{name} could not be evaluated ({reason}): {self.source}"
+        if value is True:
+            return None
+        return f"{name} is {'false' if value is False else 'neither true nor false'}: {self.source}"
 
 
 @lru_cache(maxsize=2048)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from flowapp.tenancy.scope import scoped
 
-from . import clock
+from . import clock, failures
 from .states import RunStatus
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def run_ended(run: Run) -> None:
         "workflow": run.workflow,
         "version": run.version,
         "status": str(run.status),
-        "error": run.error,
+        "error": failures.public(run.error),
         "created_at": run.created_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,

@@ -10,10 +10,12 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from . import codec
 from .errors import StepFailed
 
 MESSAGE_LIMIT = 10_000  # characters
 FRAMES = 12
+_RECORD = {"type", "message", "step", "class", "args", "state", "frames"}  # what `describe` gives
 _ENGINE = re.compile(r"[/\\]flowapp[/\\]engine[/\\]|[/\\]asyncio[/\\]|^<frozen")
 _LIBRARY = re.compile(r"[/\\](site|dist)-packages[/\\]|[/\\]lib[/\\]python3[.\d]*[/\\]")
 
@@ -47,6 +49,23 @@ def rebuild(record: dict[str, Any]) -> BaseException:
 def public(record: dict[str, Any] | None) -> dict[str, Any] | None:
     """What people see of an error: type, message and step."""
     return None if record is None else {key: record.get(key) for key in ("type", "message", "step")}
+
+
+def shown(stored: codec.Stored | None) -> Any:
+    """A stored value as people see it: the errors in how a child or a map's batch ended are told as `public` does."""
+    value = codec.plain(stored)
+    if not isinstance(value, dict) or stored is None:
+        return value
+    if bytes(stored[:1]) == codec.FAILURE:
+        return value | {"error": public(value.get("error"))}
+    if value.keys() == {"values", "errors"} and isinstance(value["errors"], dict):
+        return value | {"errors": {at: _less(error) for at, error in value["errors"].items()}}
+    return value
+
+
+def _less(error: Any) -> Any:
+    """A record without what is needed to raise it again; whatever is none stays as it is."""
+    return public(error) if isinstance(error, dict) and error.keys() == _RECORD else error
 
 
 def _instance(record: dict[str, Any]) -> BaseException | None:

@@ -9,15 +9,17 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
-from . import store, telemetry
+from . import signals, store, telemetry
 from .records import Outcome, Write
 
 logger = logging.getLogger("flowapp.engine")
 BATCH = 512  # writes a transaction
+ANNOUNCED_EVERY = 0.05  # seconds; a busy run would be announced with each of its steps, to people who see no more of it
 LONGEST_PAUSE = 2.0  # seconds between tries while the database is away
 
 type Done = Callable[[Outcome], None]
@@ -32,6 +34,8 @@ class GroupCommit:
         self._wanted = threading.Condition(threading.Lock())
         self._stopping = False
         self._waking = False
+        self._changed: dict[UUID, UUID] = {}  # runs not announced yet, and their workspaces
+        self._announced = 0.0
         self._thread = threading.Thread(target=self._run, name="flowapp-commit", daemon=True)
         self._thread.start()
 
@@ -62,13 +66,26 @@ class GroupCommit:
         try:
             while batch := self._take():
                 began = time.monotonic()
-                outcomes = self._commit([write for write, _ in batch])
+                writes = [write for write, _ in batch]
+                outcomes = self._commit(writes)
                 if telemetry.observers:
                     telemetry.committed(len(batch), time.monotonic() - began)
                 with contextlib.suppress(RuntimeError):  # the loop closed: the process is ending
                     self._loop.call_soon_threadsafe(self._resolve, batch, outcomes)
+                self._announce(writes)
         finally:
             connection.close()
+
+    def _announce(self, writes: Sequence[Write]) -> None:
+        """Say which runs changed: at once when nothing else is to be done, under load all of a while together."""
+        for write in writes:
+            self._changed[write.run_id] = write.workspace_id
+        if self._queue and time.monotonic() - self._announced < ANNOUNCED_EVERY:
+            return
+        changed, self._changed = self._changed, {}
+        for run_id, workspace_id in changed.items():
+            signals.announce(workspace_id, "run", str(run_id))
+        self._announced = time.monotonic()
 
     def _take(self) -> list[tuple[Write, Done]]:
         with self._wanted:

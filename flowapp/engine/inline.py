@@ -1,4 +1,4 @@
-"""The engine in the caller's own thread and connection: what tests execute runs with."""
+"""The engine in the caller's own thread and connection: what tests, and the demo's story, execute runs with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 from flowapp.tenancy.ids import uuid7
 
-from . import store
+from . import signals, store
 from .driving.driver import RunDriver
 from .driving.runtime import Runtime
 from .executor import Executor
@@ -122,7 +122,9 @@ class _InlineCommits:
 
 def _apply(write: Write) -> Outcome:
     try:
-        return store.apply([write])[0]
+        (outcome,) = store.apply([write])
+        signals.tell(write.workspace_id, "run", str(write.run_id))
+        return outcome
     except Exception as error:
         return error
 

@@ -8,13 +8,14 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection
 
 from flowapp.tenancy.ids import uuid7
 
-from . import clock
+from . import clock, registry
 from .models import Worker
 
 logger = logging.getLogger("flowapp.engine")
@@ -33,11 +34,14 @@ class Lease:
         concurrency: int,
         lost: Callable[[], None],
         seconds: float = LEASE_SECONDS,
+        maps: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self._facts = {"kind": kind, "queues": list(queues), "concurrency": concurrency}
         self._lost = lost
+        self._maps = maps  # what each heartbeat tells of them (reading/progress.py)
         self._seconds = seconds
         self._stop = threading.Event()
+        self._knows: list[str] = []
         self.worker_id = self._register()
         self._thread = threading.Thread(target=self._keep, name="flowapp-heartbeat", daemon=True)
 
@@ -58,11 +62,20 @@ class Lease:
         now = clock.now()
         until = now + timedelta(seconds=self._seconds)
         mine = Worker.objects.filter(id=self.worker_id, lease_until__gt=now)
-        return bool(mine.update(heartbeat_at=now, lease_until=until))
+        return bool(mine.update(heartbeat_at=now, lease_until=until, maps=self._maps(), **self._news()))
+
+    def _news(self) -> dict[str, list[str]]:
+        """What changed of what this process knows."""
+        knows = sorted(registry.label(*one) for one in registry.known())
+        if knows == self._knows:
+            return {}
+        self._knows = knows
+        return {"knows": knows}
 
     def _register(self) -> UUID:
         synchronise()
         now = clock.now()
+        self._knows = []
         worker = Worker.objects.create(
             id=uuid7(),
             host=socket.gethostname(),
@@ -71,6 +84,7 @@ class Lease:
             heartbeat_at=now,
             lease_until=now + timedelta(seconds=self._seconds),
             **self._facts,
+            **self._news(),
         )
         _of_this_process.add(worker.id)
         expire_dead_neighbours(worker)
@@ -93,6 +107,11 @@ class Lease:
         except Error as error:
             logger.warning("the heartbeat did not reach the database: %s", error)
             connection.close()
+
+
+def of_this_process() -> frozenset[UUID]:
+    """The ids of the workers in this process."""
+    return frozenset(_of_this_process)
 
 
 def synchronise() -> None:

@@ -47,10 +47,10 @@ class Batch:
 class FlowControl:
     """When and how often a workflow's runs start. `key` (CEL over `event` and `input`) applies all of it per value.
 
-    `concurrency` counts running runs; `rate` ("60/min") skips what is over it; `throttle` leaves so much time between
-    two starts; `debounce` keeps the last of the starts that follow each other within it, delayed by `debounce_max` at
-    the longest; higher `priority` (a number, or CEL) goes first; `singleton` lets one run of a key live: "skip" keeps
-    the earlier, "cancel" the later.
+    `concurrency` counts running runs; `rate` ("60/min") skips what is over it, so many at once, given back evenly;
+    `throttle` leaves so much time between two starts; `debounce` keeps the last of the starts that follow each other
+    within it, delayed by `debounce_max` at the longest; higher `priority` (a number, or CEL) goes first in its
+    workspace; `singleton` lets one run of a key live: "skip" keeps the earlier, "cancel" the later.
     """
 
     concurrency: int | None = None

@@ -84,15 +84,20 @@ _PLACE = """1 + GREATEST(0,
         WHERE status = 'queued' AND NOT held AND workspace_id = %s ORDER BY vtime DESC LIMIT 1),
     (SELECT vtime FROM engine_run WHERE status = 'queued' AND NOT held ORDER BY vtime LIMIT 1))"""
 
-# The next ready runs in fair order: expired first, then priority, then the workspaces' virtual time.
-_CLAIM = """
+# The next ready runs in fair order: those of lost workers first, then by their workspaces' virtual time. Not while
+# somebody stands in line whose place alone does not say when it is its turn: then line/turns.py says who goes. The
+# choice stands in an array, which is made once: a join may ask for it again for each row, and take more than its limit.
+_ORDERED = """(SELECT true FROM engine_run WHERE status = 'queued' AND NOT held AND (NOT priority = 0 OR overtaken)
+        ORDER BY workspace_id, priority DESC, id LIMIT 1)"""
+_CLAIM_OF_SOME_QUEUES = f"""
     UPDATE engine_run SET status = 'running', worker_id = %s, fence = fence + 1, claims = claims + 1, wake = false,
         started_at = COALESCE(started_at, %s), updated_at = %s
-    WHERE id IN (
-        SELECT id FROM engine_run WHERE status = 'queued' AND NOT held AND queue = ANY(%s) AND claims BETWEEN %s AND %s
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM engine_run WHERE queue = ANY(%s) AND status = 'queued' AND NOT held AND claims BETWEEN %s AND %s
         ORDER BY rank, vtime, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
-    ) RETURNING id, rank, vtime"""
-_CLAIM_OF_ALL_QUEUES = _CLAIM.replace("queue = ANY(%s)", "cardinality(%s::text[]) = 0")
+    )) AND {_ORDERED} IS NULL RETURNING id, rank, vtime"""
+_CLAIM_OF_ALL_QUEUES = _CLAIM_OF_SOME_QUEUES.replace("queue = ANY(%s)", "cardinality(%s::text[]) = 0")
+_CLAIM_OF_ONE_QUEUE = _CLAIM_OF_SOME_QUEUES.replace("queue = ANY(%s)", "queue = %s")  # in the order of its index
 
 
 type Held = tuple[UUID, int]  # a run and the fence it is held by
@@ -223,12 +228,21 @@ def _values(row: Model) -> list[Any]:
     return [field.get_db_prep_save(getattr(row, field.attname), connection) for field in _fields(type(row))]
 
 
-def claim(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int]) -> list[UUID]:
-    """Take up to `limit` ready runs that have been claimed so often since their last progress."""
+def claim(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int]) -> list[UUID] | None:
+    """Take up to `limit` ready runs that have been claimed so often since their last progress.
+
+    None, and nothing taken, while somebody in line has a priority.
+    """
     now = clock.now()
+    statement = _CLAIM_OF_SOME_QUEUES if queues else _CLAIM_OF_ALL_QUEUES
+    named: Any = list(queues)
+    if len(queues) == 1:
+        statement, named = _CLAIM_OF_ONE_QUEUE, queues[0]
     with _cursor() as cursor:
-        cursor.execute(_CLAIM if queues else _CLAIM_OF_ALL_QUEUES, [worker_id, now, now, list(queues), *claims, limit])
+        cursor.execute(statement, [worker_id, now, now, named, *claims, limit])
         rows = cursor.fetchall()
+        if not rows and cursor.execute(f"SELECT {_ORDERED}").fetchone() != (None,):
+            return None
     return [row[0] for row in sorted(rows, key=lambda row: (row[1], row[2], row[0]))]
 
 

@@ -18,6 +18,7 @@ from .executor import Executor
 from .group_commit import GroupCommit
 from .lease import Lease
 from .line import claims
+from .reading import progress
 from .records import Claimed
 
 logger = logging.getLogger("flowapp.engine")
@@ -39,7 +40,7 @@ class EngineProcess:
         self._loop_thread.start()
         self._commits = GroupCommit(self._loop)
         self._executor = Executor(self._loop, self._commits, self._run_sync)
-        self._lease = Lease(kind, self.queues, concurrency, lost=self._drop_all)
+        self._lease = Lease(kind, self.queues, concurrency, lost=self._drop_all, maps=self._maps)
         self._lease.start()
         self._sweeper = threading.Thread(target=self._sweep, name="flowapp-sweep", daemon=True)
         signals.nudged.connect(self._on_nudge, weak=False)
@@ -105,6 +106,9 @@ class EngineProcess:
             claims.give_back(self._lease.worker_id)
         except Error as error:
             logger.warning("the runs of this worker could not be given back; its lease runs out instead: %s", error)
+
+    def _maps(self) -> dict[str, Any]:
+        return progress.told({driver.run.id: driver.runtime.maps for driver in list(self._executor.drivers.values())})
 
     def _drop_all(self) -> None:
         self._loop.call_soon_threadsafe(self._executor.abandon_all)

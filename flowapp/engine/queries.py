@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, QuerySet
 
 from . import codec, failures
 from .errors import RunNotFound
-from .models import READY, Attempt, Checkpoint, Run, Wait, Worker
+from .models import READY, UNANSWERED, Attempt, Checkpoint, Run, Wait, Worker
 from .reading import held, progress, search
 from .reading.search import EVERY, Filter
 from .states import TERMINAL, RunStatus, StepStatus
@@ -134,11 +134,11 @@ def run_detail(run_id: UUID, *, steps: bool = True) -> RunDetail:
         version=run.version,
         status=run.status,
         input=codec.plain(run.input),
-        output=codec.plain(run.output),
+        output=failures.shown(run.output),
         error=failures.public(run.error),
         frames=(run.error or {}).get("frames", []),
         steps=_first_steps(run, waits) if steps else [],
-        waiting_on=_held_back(run) or [_wait_row(wait) for wait in waits],
+        waiting_on=_held_back(run) or [*_maps_inside(run), *map(_wait_row, waits)],
         cost_usd=Decimal(0),
         created_at=run.created_at,
         started_at=run.started_at,
@@ -197,8 +197,7 @@ def step_page(
     if run is None:
         raise RunNotFound(f"there is no run {run_id} in this workspace")
     after = int(cursor) if cursor else 0
-    recorded = _shown_steps(run_id) if shown else _recorded(run_id)
-    found = list(recorded.filter(seq__gt=after)[: limit + 1])
+    found = _rows_at(run_id, _places(run_id, shown=shown).filter(seq__gt=after), limit + 1)
     rows = found[:limit]
     tries = _tries(run_id, rows)
     steps = [_recorded_row(row, tries) for row in rows]
@@ -209,12 +208,12 @@ def step_page(
 
 def shown_steps(run_id: UUID) -> int:
     """How many recorded steps a run's waterfall has, over all its pages."""
-    return _shown_steps(run_id).order_by().count()
+    return _places(run_id, shown=True).count()
 
 
 def last_step_page(run_id: UUID, limit: int = STEPS_SHOWN) -> str | None:
     """The cursor of the page with the last of a run's recorded steps; None when there is but one page."""
-    before = _shown_steps(run_id).order_by("-seq").values_list("seq", flat=True)[limit : limit + 1]
+    before = _places(run_id, shown=True).order_by("-seq").values_list("seq", flat=True)[limit : limit + 1]
     return next((str(seq) for seq in before), None)
 
 
@@ -283,18 +282,29 @@ def _recorded(run_id: UUID) -> QuerySet[Checkpoint]:
     return Checkpoint.objects.filter(run_id=run_id).order_by("seq")
 
 
-def _shown_steps(run_id: UUID) -> QuerySet[Checkpoint]:
-    return _recorded(run_id).exclude(kind__in=HIDDEN_KINDS)
+def _places(run_id: UUID, *, shown: bool) -> QuerySet[Checkpoint]:
+    """A run's recorded steps, of which only what stands in their key may be asked: name, occurrence, seq and kind.
+
+    So PostgreSQL finds a page of ten thousand steps in the key alone. The workspace is no part of it: its run says it.
+    """
+    found = Checkpoint.unscoped.filter(Exists(Run.objects.filter(pk=run_id)), run_id=run_id)
+    return found.exclude(kind__in=HIDDEN_KINDS) if shown else found
+
+
+def _rows_at(run_id: UUID, places: QuerySet[Checkpoint], limit: int) -> list[Checkpoint]:
+    """The first rows of these places of a run, in the order of their outcomes."""
+    keys = places.order_by("seq").values("pk")[:limit]
+    return list(_recorded(run_id).filter(pk__in=keys))
 
 
 def _open_waits(run_id: UUID) -> list[Wait]:
     """What a run waits for, oldest first; the batches of a map count as one."""
-    rows = Wait.objects.filter(run_id=run_id, arrival__isnull=True).order_by("since", "name", "occurrence")
+    rows = Wait.objects.filter(UNANSWERED, run_id=run_id).order_by("since", "name", "occurrence")
     return progress.folded(run_id, rows[:WAITS_SHOWN])
 
 
 def _first_steps(run: Run, waits: Sequence[Wait]) -> list[StepRow]:
-    rows = list(_recorded(run.id)[:STEPS_SHOWN])
+    rows = _rows_at(run.id, _places(run.id, shown=False), STEPS_SHOWN)
     tries = _tries(run.id, rows)
     steps = [_recorded_row(row, tries) for row in rows]
     return steps + _open_rows(run, waits, tries) if len(rows) < STEPS_SHOWN else steps
@@ -357,12 +367,20 @@ def _held_back(run: Run) -> list[WaitRow]:
     return [WaitRow("limit", rule[0], 1, run.updated_at, rule[1], {})] if rule else []
 
 
+def _maps_inside(run: Run) -> list[WaitRow]:
+    """The maps whose items run inside a running run."""
+    return [
+        WaitRow(progress.MAP, one.name, one.first, one.since, None, {"done": done, "of": one.of})
+        for one, done in progress.inside(run)
+    ]
+
+
 def _wait_row(wait: Wait) -> WaitRow:
     return WaitRow(wait.kind, wait.name, wait.occurrence, wait.since, wait.due_at, wait.detail)
 
 
 def _shown(stored: codec.Stored | None) -> Any:
-    return None if stored is None or len(stored) > SHOWN_BYTES else codec.plain(stored)
+    return None if stored is None or len(stored) > SHOWN_BYTES else failures.shown(stored)
 
 
 def ready_queues(queues: Sequence[str]) -> dict[str, int]:

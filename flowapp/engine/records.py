@@ -128,6 +128,7 @@ class Arrival:
     outcome: bytes
     arrived_at: datetime
     since: datetime
+    asks: bool = False
 
 
 @dataclass(slots=True, frozen=True)

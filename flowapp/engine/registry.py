@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, overload
 
-from . import expressions, literals, paths
+from . import literals, paths
 from .codec import adapter
 from .durations import Duration, seconds
 from .errors import AlreadyRegistered, BadDefinition, NotInWorkflow, UnknownWorkflow
@@ -267,6 +267,16 @@ def newest() -> list[WorkflowDefinition[Any, Any]]:
     return list({definition.name: definition for definition in all()}.values())
 
 
+def known() -> frozenset[tuple[str, int]]:
+    """The names and versions of all registered workflows."""
+    return frozenset(_workflows)
+
+
+def label(name: str, version: int) -> str:
+    """How a worker's row names a workflow that it has."""
+    return f"{name}@{version}"
+
+
 def find(name: str, version: int | None = None) -> WorkflowDefinition[Any, Any]:
     """The workflow of this name; the newest version unless one is given. Raises UnknownWorkflow."""
     if version is None:
@@ -335,7 +345,6 @@ def _place(fn: Callable[..., Any]) -> str:
 def _check_search(name: str, search: Mapping[str, str], input_type: Any) -> None:
     for field_name, expression in search.items():
         try:
-            expressions.compile(expression)
             paths.check(expression, {"input": input_type})
         except BadDefinition as error:
             raise BadDefinition(f"workflow {name!r}: search {field_name!r}: {error}") from None

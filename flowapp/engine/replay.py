@@ -34,25 +34,45 @@ class Replay[R: Record]:
     """The recorded past of one run."""
 
     def __init__(self, records: Iterable[R]) -> None:
-        self._waiting: dict[Key, R] = {(record.name, record.occurrence): record for record in records}
+        self.unreached: dict[Key, R] = {(record.name, record.occurrence): record for record in records}
         self._called: list[tuple[int, Key]] = []
-        self._records: dict[Key, R] = dict(self._waiting)
-        self.last_seq = max((record.seq for record in self._waiting.values()), default=0)
+        self._records: dict[Key, R] = dict(self.unreached)
+        self._in_order = sorted((record.seq, key) for key, record in self.unreached.items())
+        self._first, self._last = 0, len(self._in_order) - 1
+        self.last_seq = self._in_order[-1][0] if self._in_order else 0
 
     def call(self, key: Key, kind: str, args_hash: bytes) -> bool:
         """Note that the body made this call; True when its outcome is recorded. Raises ReplayDiverged."""
-        record = self._waiting.pop(key, None)
+        record = self.unreached.pop(key, None)
         if record is None:
             return False
         if record.kind != kind:
-            raise ReplayDiverged(f"recorded {_label(key)} was a {record.kind}; the code now makes it a {kind}")
+            raise ReplayDiverged(f"recorded {label(key)} was a {record.kind}; the code now makes it a {kind}")
         if bytes(record.args_hash) != args_hash:
             raise ReplayDiverged(
-                f"recorded {record.kind} {_label(key)} was called with other arguments than the code passes now",
+                f"recorded {record.kind} {label(key)} was called with other arguments than the code passes now",
                 arguments=True,
             )
         heapq.heappush(self._called, (record.seq, key))
         return True
+
+    @property
+    def first_unreached(self) -> int:
+        """The number of the first outcome whose call the body has not made; higher than any when it made all."""
+        if not self.unreached:
+            return self.last_seq + 1
+        while self._in_order[self._first][1] not in self.unreached:
+            self._first += 1
+        return self._in_order[self._first][0]
+
+    @property
+    def last_unreached(self) -> int:
+        """The number of the last such outcome; 0 when the body made all calls."""
+        if not self.unreached:
+            return 0
+        while self._in_order[self._last][1] not in self.unreached:
+            self._last -= 1
+        return self._in_order[self._last][0]
 
     @property
     def unfinished(self) -> bool:
@@ -61,7 +81,7 @@ class Replay[R: Record]:
 
     def take(self, key: Key) -> bool:
         """Consume a record that is its own outcome (a marker); False when it is not recorded."""
-        record = self._waiting.pop(key, None)
+        record = self.unreached.pop(key, None)
         return self._records.pop(key, None) is not None and record is not None
 
     def pending(self, key: Key) -> R | None:
@@ -76,14 +96,17 @@ class Replay[R: Record]:
 
     def refuse_unreached(self, reached: str) -> None:
         """Raise ReplayDiverged when recorded calls were never made; `reached` says what the code did instead."""
-        if self._waiting:
-            first = min(self._waiting.values(), key=lambda record: record.seq)
-            raise ReplayDiverged(
-                f"recorded {first.kind} {_label((first.name, first.occurrence))} is no longer reached by the code; "
-                f"instead it {reached}"
-            )
+        if self.unreached:
+            raise self.diverged(reached)
+
+    def diverged(self, reached: str) -> ReplayDiverged:
+        """Says which recorded call was not made, and what the code did instead."""
+        first = min(self.unreached.values(), key=lambda record: record.seq)
+        missing = f"recorded {first.kind} {label((first.name, first.occurrence))}"
+        return ReplayDiverged(f"{missing} is no longer reached by the code; instead it {reached}")
 
 
-def _label(key: Key) -> str:
+def label(key: Key) -> str:
+    """A call as messages name it."""
     name, occurrence = key
     return f"{name!r}" if occurrence == 1 else f"{name!r} (use {occurrence})"

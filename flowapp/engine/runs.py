@@ -5,7 +5,7 @@ Each joins the caller's transaction or makes its own, takes the workspace in sco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,21 @@ from flowapp.tenancy.actors import SYSTEM, Actor
 from flowapp.tenancy.ids import uuid7_at
 from flowapp.tenancy.scope import current
 
-from . import arrivals, chance, clock, codec, expressions, facts, parents, registry, signals, starts, telemetry
+from . import (
+    arrivals,
+    chance,
+    clock,
+    codec,
+    expressions,
+    facts,
+    parents,
+    registry,
+    signal_types,
+    signals,
+    starts,
+    telemetry,
+    whereabouts,
+)
 from .errors import IdempotencyConflict, IllegalState, InvalidInput, RunNotFound
 from .handle import Run as RunHandle
 from .line import admission, claims
@@ -176,7 +190,11 @@ def lock(run_id: UUID) -> Run:
 
     Raises RunNotFound, for another workspace's run too.
     """
-    run = arrivals.lock([run_id]).get(run_id)
+    return _found(arrivals.lock([run_id]), run_id)
+
+
+def _found(runs: Mapping[UUID, Run], run_id: UUID) -> Run:
+    run = runs.get(run_id)
     if run is None or run.workspace_id != current():
         raise RunNotFound(f"there is no run {run_id} in this workspace")
     return run
@@ -199,11 +217,16 @@ def answer_at_once(wait: Wait, outcome: bytes) -> None:
 
 @transaction.atomic
 def signal(run_id: UUID, name: str, data: Any = None, *, by: Actor) -> RunHandle:
-    """Send a named message to a run; it is kept in order until the run takes it. Raises IllegalState when ended."""
+    """Send a named message to a run; it is kept in order until the run takes it.
+
+    Raises IllegalState when the run has ended, InvalidSignal when it waits for this signal as another type.
+    """
     run = _allowed("signal", run_id)
     wait = arrivals.waiting_for_signal(run_id, name)
     key = f"{wait.name}#{wait.occurrence}" if wait else ""
     stored = codec.encode(data)
+    if wait is not None:
+        signal_types.check(name, wait.detail.get("type"), stored)
     Signal.objects.create(
         run_id=run_id, name=name, data=stored, sender=by.as_json(), created_at=clock.now(), taken_by=key
     )
@@ -251,39 +274,85 @@ def _family(run_id: UUID) -> set[UUID]:
 
 @transaction.atomic
 def pause(run_id: UUID, *, by: Actor) -> RunHandle:
-    """Hold a run: steps under way finish, nothing new begins. What arrives meanwhile is kept."""
-    run = _allowed("pause", run_id)
+    """Hold a run, and what it sent to queues: steps under way finish, nothing new begins. What arrives is kept."""
+    runs = arrivals.lock({run_id, *_carried(run_id)})
+    run = _found(runs, run_id)
+    _refuse("pause", run)
+    for one in runs.values():
+        if allows("pause", one.status):
+            _hold(one)
+    return _noted(run, by, "run.paused")
+
+
+def _hold(run: Run) -> None:
     if run.status == RunStatus.RUNNING:
         _set(run, pausing=True)
         signals.nudge(run.id)
     else:
         _set(run, status=RunStatus.PAUSED, updated_at=clock.now())
         admission.soon(run.limit_id)
-    return _noted(run, by, "run.paused")
 
 
 @transaction.atomic
 def resume(run_id: UUID, *, by: Actor) -> RunHandle:
     """Let a paused run go on; one that is only about to pause does not."""
-    run = lock(run_id)
+    runs = arrivals.lock({run_id, *_carried(run_id)})
+    run = _found(runs, run_id)
+    if not (run.status == RunStatus.RUNNING and run.pausing):
+        _refuse("resume", run)
+    for one in runs.values():
+        _let_go_on(one)
+    return _noted(run, by, "run.resumed")
+
+
+def _let_go_on(run: Run) -> None:
     if run.status == RunStatus.RUNNING and run.pausing:
         _set(run, pausing=False)
         signals.nudge(run.id)
-    else:
-        _refuse("resume", run)
+    elif run.status == RunStatus.PAUSED:
         _set(run, pausing=False)
         _requeue(run)
-    return _noted(run, by, "run.resumed")
+
+
+def _carried(run_id: UUID) -> Iterable[UUID]:
+    """The runs that carry what a run sent to queues, as far as they have not ended."""
+    carrying = Run.objects.filter(parent_id=run_id, workflow__in=registry.own(), ended_at__isnull=True)
+    return carrying.values_list("id", flat=True)
 
 
 @transaction.atomic
 def retry(run_id: UUID, *, by: Actor) -> RunHandle:
-    """Run again what failed, or what needed attention; everything that succeeded before is kept."""
-    run = _allowed("retry", run_id)
-    _forget_failure(run)
+    """Run again what failed, or what needed attention; everything that succeeded before is kept.
+
+    So do the run's steps and maps that stopped on their queues. Such a one may also be retried by itself.
+    """
+    starts.refuse_second(run_id, forked=False)
+    runs = arrivals.lock({run_id, *_concerned(run_id)})
+    run = _found(runs, run_id)
+    _refuse("retry", run)
+    stopped = [one for one in runs.values() if one.parent_id == run_id and one.status == RunStatus.NEEDS_ATTENTION]
+    for one in (run, *stopped):
+        _again(one)
+        parent = runs.get(one.parent_id) if one.parent_id is not None else None
+        if parent is not None:
+            parents.looked_after(one, parent)
+        _noted(one, by, "run.retried")
+    return RunHandle(run_id)
+
+
+def _concerned(run_id: UUID) -> set[UUID]:
+    """The run's parent, which may have asked for a retry, and those of its children that it asks for."""
+    parent = Run.objects.filter(pk=run_id, parent_id__isnull=False).values_list("parent_id", flat=True)
+    asking = [f"{name}#{count}" for name, count in arrivals.asking(run_id)]
+    children = Run.objects.filter(parent_id=run_id, parent_wait__in=asking).values_list("id", flat=True)
+    return {id_ for id_ in (*parent, *children) if id_ is not None}
+
+
+def _again(run: Run) -> None:
+    if (run.error or {}).get("type") != parents.ASKING:
+        _forget_failure(run)
     _set(run, error=None, ended_at=None, claims=0, fence=run.fence + 1)
     _requeue(run)
-    return _noted(run, by, "run.retried")
 
 
 def _forget_failure(run: Run) -> None:
@@ -316,19 +385,22 @@ def _first_raised(outcomes: QuerySet[Checkpoint]) -> Checkpoint | None:
 def fork(run_id: UUID, from_step: str, *, by: Actor) -> RunHandle:
     """A new run with the same input that reuses what was recorded before a step and runs the rest again.
 
-    What the reused part drew (`ctx.uuid()`, `ctx.now()`) stays the same, so that its steps still fit.
+    What the reused part drew (`ctx.uuid()`, `ctx.now()`) stays the same, so that its steps still fit. Its requester
+    stays too, and `by` is kept beside them: neither is somebody else, where four eyes are wanted.
 
     `from_step` is a step's name, or "name#2" for its second use. Raises IllegalState when it was not recorded.
     """
+    starts.refuse_second(run_id, forked=True)
     run = _allowed("fork", run_id)
     at = recorded_step(run_id, from_step)
     original = Run.objects.get(pk=run_id)
     definition = registry.find(run.workflow, run.version)
-    fork_ = new_run(definition, codec.plain(original.input), by=by)
+    asker = Actor.from_json(original.requester) if original.requester else SYSTEM
+    fork_ = new_run(definition, codec.plain(original.input), by=asker.joined_by(by))
     fork_.fence = 1  # it has a history, which its first claim has to load
     if fork_.limit_id is not None and run.limit_id is not None:
         # The event that said both is not here any more.
-        fork_.limit_id, fork_.priority, fork_.rank = run.limit_id, run.priority, -run.priority
+        fork_.limit_id, fork_.priority = run.limit_id, run.priority
     kept = list(Checkpoint.objects.filter(run_id=run_id, seq__lt=at.seq).order_by("seq"))
     if kept and original.started_at is not None:
         fork_.origin = chance.origin_of(run_id, original.origin, original.started_at, kept[-1].seq)
@@ -366,7 +438,7 @@ def _refuse(verb: str, run: Run) -> None:
 def _requeue(run: Run) -> None:
     place = claims.virtual_time(run.workspace_id)
     held = admission.holds_again(run)
-    _set(run, status=RunStatus.QUEUED, held=held, rank=-run.priority, vtime=place, updated_at=clock.now())
+    _set(run, status=RunStatus.QUEUED, held=held, rank=0, vtime=place, updated_at=clock.now())
     admission.enter(run)
 
 
@@ -388,5 +460,6 @@ class DefinitionVerbs:
     def start_definition(
         self, definition: WorkflowDefinition[Any, Any], input: Any, *, idempotency_key: str | None
     ) -> RunHandle:
-        """Start in the caller's transaction and workspace, on behalf of the system's code."""
-        return start_run(definition, input, by=SYSTEM, idempotency_key=idempotency_key)
+        """Start in the caller's transaction and workspace; in a step, on behalf of whoever asked for its run."""
+        by = whereabouts.requester() or SYSTEM
+        return start_run(definition, input, by=by, idempotency_key=idempotency_key)

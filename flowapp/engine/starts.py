@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from flowapp import audit
 from flowapp.tenancy.actors import Actor
 
-from . import clock
-from .errors import IdempotencyConflict, RateLimited, StartSkipped
+from . import clock, registry
+from .errors import IdempotencyConflict, IllegalState, RateLimited, StartSkipped, UnknownWorkflow
 from .handle import Run as RunHandle
 from .limits import FlowControl, Rate
 from .line import admission
@@ -67,8 +69,7 @@ class Start:
         """The earlier runs that end because of this one. Raises StartSkipped when it is this one that is not to be."""
         if self._control.singleton is None:
             return []
-        rows = Run.objects.filter(limit_id=self._limit.id, ended_at__isnull=True, status__in=LIVE).order_by("id")
-        live = list(rows.values_list("id", "status"))
+        live = list(_live(self._limit.id).values_list("id", "status"))
         if live and self._control.singleton == "skip":
             id_, status = live[0]
             raise StartSkipped(f'run {id_} of the same key is {status}, and singleton="skip" lets one live')
@@ -103,6 +104,31 @@ class Start:
             )
 
 
+def refuse_second(run_id: UUID, *, forked: bool) -> None:
+    """Before an ended run lives again, or a fork of a run begins: under `singleton` nobody else of its key may live.
+
+    Its limit is locked until the caller's transaction ends: call it before the run is. Raises IllegalState.
+    """
+    run = Run.objects.filter(pk=run_id).only("workspace_id", "workflow", "limit_id", "parent_id").first()
+    if run is None or run.limit_id is None or (run.parent_id is not None and not forked):
+        return  # a parent needs its child's answer
+    try:
+        control = registry.find(run.workflow).control
+    except UnknownWorkflow:
+        return
+    if control is None or control.singleton is None:
+        return
+    admission.locked(run.limit_id, run.workspace_id, run.workflow)
+    others = _live(run.limit_id) if forked else _live(run.limit_id).exclude(pk=run_id)
+    if live := others.values_list("id", "status").first():
+        id_, status = live
+        raise IllegalState(f"run {id_} of the same key is {status}, and singleton lets one live: cancel it first")
+
+
+def _live(limit_id: UUID) -> QuerySet[Run]:
+    return Run.objects.filter(limit_id=limit_id, ended_at__isnull=True, status__in=LIVE).order_by("id")
+
+
 def known(workflow: str, idempotency_key: str, request_hash: bytes) -> Collected | None:
     """What this key's start became part of before. Raises IdempotencyConflict for another request."""
     row = Collected.objects.filter(workflow=workflow, idempotency_key=idempotency_key).first()
@@ -112,12 +138,14 @@ def known(workflow: str, idempotency_key: str, request_hash: bytes) -> Collected
 
 
 def _count(limit: Limit, rate: Rate, workflow: str) -> None:
-    """A period begins with its first start and holds so many of them."""
-    now, period = clock.now(), timedelta(seconds=rate.period)
-    if limit.rate_began is None or now >= limit.rate_began + period:
-        limit.rate_began, limit.rate_count = now, 0
+    """As many as the rate says at once; each is given back after its share of the period, evenly."""
+    now, share = clock.now(), max(timedelta(seconds=rate.period / rate.count), timedelta(microseconds=1))
+    began = limit.rate_began or now
+    given_back = (now - began) // share
+    limit.rate_count = max(0, limit.rate_count - given_back)
+    limit.rate_began = began + given_back * share if limit.rate_count else now
     if limit.rate_count >= rate.count:
-        wait = (limit.rate_began + period - now).total_seconds()
+        wait = (limit.rate_began + share - now).total_seconds()
         message = f"workflow {workflow!r} may start {rate.count} times in {rate.period:g} s; the next in {wait:.0f} s"
         raise RateLimited(message, wait)
     limit.rate_count += 1

@@ -26,12 +26,13 @@ SHOWN_ARGUMENTS = 200  # bytes of a step's arguments in a message
 
 
 def apply(batch: Sequence[Write]) -> list[Outcome]:
-    """Commit the writes together; one that cannot be stored does not fail its neighbours (the batch is halved)."""
+    """Commit the writes together; one that cannot be stored does not fail its neighbours (the batch is halved).
+
+    The caller announces that their runs changed: it knows best when that is worth it.
+    """
     try:
         if connection.vendor == "postgresql" and all(write.simple for write in batch):
             owned = postgresql.insert_checkpoints_if_owned(batch)
-            for run_id, workspace_id in {write.run_id: write.workspace_id for write in batch}.items():
-                signals.announce(workspace_id, "run", str(run_id))
             return [DONE if (write.run_id, write.fence) in owned else Fenced() for write in batch]
         if connection.vendor == "postgresql" and all(write.simple or _ends_unheard(write) for write in batch):
             return _apply_with_ends(batch)
@@ -54,8 +55,6 @@ def _ends_unheard(write: Write) -> bool:
 def _apply_with_ends(batch: Sequence[Write]) -> list[Outcome]:
     """Commit bare checkpoints and plain ends in one statement; an end that has more to close goes the long way."""
     owned, ended = postgresql.insert_and_end_if_owned(batch)
-    for run_id, workspace_id in {write.run_id: write.workspace_id for write in batch}.items():
-        signals.announce(workspace_id, "run", str(run_id))
     admission.freed(write.limit_id for write in batch if write.end is not None)
     left = [write for write in batch if write.end is not None and (write.run_id, write.fence) in owned - ended]
     outcomes: dict[int, Outcome] = {}
@@ -82,8 +81,6 @@ def _apply(batch: Sequence[Write]) -> list[Outcome]:
         _open_waits(write, runs[write.run_id])
     outcomes |= {id(write): _finish(write, runs[write.run_id]) for write in mine if write.end is None}
     outcomes |= _end_all([write for write in mine if write.end is not None], runs)
-    for run_id, workspace_id in {write.run_id: write.workspace_id for write in batch}.items():
-        signals.tell(workspace_id, "run", str(run_id))
     admission.freed(write.limit_id for write in mine if write.end is not None or write.suspend)
     return [outcomes.get(id(write)) or Fenced() for write in batch]
 
@@ -152,6 +149,8 @@ def _open_waits(write: Write, run: Run) -> None:
     by_model: dict[type[models.Model], list[models.Model]] = {}
     for opened in write.open:
         for also in opened.also:
+            if run.pausing and isinstance(also, Run) and parents.carries(also):
+                also.status = RunStatus.PAUSED
             by_model.setdefault(type(also), []).append(also)
     for model, group in by_model.items():
         model._base_manager.bulk_create(group, batch_size=ROWS, ignore_conflicts=True)
@@ -214,6 +213,10 @@ def _end_all(writes: Sequence[Write], runs: dict[UUID, Run]) -> dict[int, Outcom
     for run, _ in ending:
         facts.run_ended(run)
     parents.tell(over, runs)
+    stopped = [run for run, end in ending if end.status == RunStatus.NEEDS_ATTENTION]
+    parents.ask(stopped, runs)
+    for run in stopped:
+        parents.go_on(run)  # a person may have looked after its children already
     return {id(write): DONE for write in writes}
 
 

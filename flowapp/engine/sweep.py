@@ -16,8 +16,8 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from flowapp.tenancy.scope import scoped
 
-from . import arrivals, clock, facts, signals, timers
-from .line import claims
+from . import arrivals, clock, facts, parents, signals, timers
+from .line import claims, knowledge
 from .models import Checkpoint, Run, Timer, Wait, Worker
 from .states import RunStatus
 
@@ -36,6 +36,9 @@ def chore(function: Callable[[], object]) -> Callable[[], object]:
     """Register what a room has to do in every sweep; it must be cheap when there is nothing to do."""
     _chores.append(function)
     return function
+
+
+chore(knowledge.look_again)
 
 
 def companion[C: Callable[[], AbstractContextManager[object]]](factory: C) -> C:
@@ -95,6 +98,7 @@ def _recover(run: Run) -> None:
             error=run.error,
         )
         facts.run_ended(run)
+        parents.ask_soon(run)
     else:
         row.update(
             status=RunStatus.QUEUED,

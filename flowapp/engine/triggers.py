@@ -38,15 +38,9 @@ class Event:
         if self.when is not None:
             expressions.compile(self.when)
 
-    def hears(self, name: str) -> bool:
-        """Whether it listens for events of this name."""
+    def hears(self, name: str, sender: Mapping[str, Any]) -> bool:
+        """Whether it listens for events of this name, whoever sends them."""
         return fnmatchcase(name, self.name)
-
-    def matches(self, name: str, event: Mapping[str, Any]) -> bool:
-        """Whether this event starts the workflow."""
-        if not self.hears(name):
-            return False
-        return self.when is None or expressions.compile(self.when).holds(event=event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +64,14 @@ class Webhook:
         """The id of the actor that publishes this webhook's events."""
         return f"webhook:{slug}"
 
-    def matches(self, sender: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-        """Whether this event, of this sender, starts the workflow."""
-        if sender.get("kind") != "system" or sender.get("id") != self.sender(self.slug):
-            return False
-        return self.when is None or expressions.compile(self.when).holds(event=event)
+    def hears(self, name: str, sender: Mapping[str, Any]) -> bool:
+        """Whether it listens for events of this sender, whatever their name."""
+        return sender.get("kind") == "system" and sender.get("id") == self.sender(self.slug)
+
+
+def refusal(trigger: Event | Webhook, event: Mapping[str, Any]) -> str | None:
+    """Why an event that it hears starts nothing; None when it starts the workflow."""
+    return None if trigger.when is None else expressions.compile(trigger.when).refusal("when", event=event)
 
 
 @dataclass(frozen=True, slots=True)

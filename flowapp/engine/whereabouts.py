@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from flowapp.tenancy.actors import Actor
+
 from . import registry
 
 if TYPE_CHECKING:
@@ -38,6 +40,12 @@ def current_call() -> Call | None:
     """The step's call whose attempt this context makes, if it makes one."""
     attempt = _attempt.get()
     return attempt[1] if attempt else None
+
+
+def requester() -> Actor | None:
+    """Who asked for the run whose step this context attempts; None outside steps, or when nobody did."""
+    attempt = _attempt.get()
+    return Actor.from_json(attempt[0].requester) if attempt and attempt[0].requester else None
 
 
 def here() -> Whereabouts | None:

@@ -7,7 +7,7 @@ the tables are emptied after it; a doorbell that is heard between two cases is t
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from unittest import mock
@@ -24,7 +24,6 @@ from flowapp.engine.process import EngineProcess
 CONCURRENCY = 4
 QUEUES = ("default", "elsewhere")
 PATIENCE = 20.0
-AGES = 10 * 365 * 86400.0  # a lease that cases end themselves
 
 
 class CeleryWorker:
@@ -59,11 +58,11 @@ class CeleryWorker:
             celery.app.close()
 
     @contextmanager
-    def executing(self, queues: Sequence[str] = ("default",)) -> Iterator[None]:
-        """Within this block it executes what lies on these queues."""
+    def executing(self, *, lease_seconds: float) -> Iterator[None]:
+        """Within this block it executes what lies on the default queue."""
         self._forget_messages()
-        with mock.patch.object(process, "Lease", partial(Lease, seconds=AGES)):
-            self._engine = engine = EngineProcess("celery", concurrency=CONCURRENCY, queues=queues)
+        with mock.patch.object(process, "Lease", partial(Lease, seconds=lease_seconds)):
+            self._engine = engine = EngineProcess("celery", concurrency=CONCURRENCY, queues=["default"])
         signals.ready.connect(celery._on_ready)
         engine.start_sweeping(lambda: celery._ring_if_ready(engine.queues))
         try:

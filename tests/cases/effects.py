@@ -21,9 +21,14 @@ def clear() -> None:
 
 def effect(what: str) -> str:
     """Do something that cannot be undone; only inside a step."""
-    done.append(what)
-    keys.append(step.idempotency_key)
+    note(what, step.idempotency_key)
     return what
+
+
+def note(what: str, key: str) -> None:
+    """Write an effect down. A worker in a process of its own has another place for it (shared.py)."""
+    done.append(what)
+    keys.append(key)
 
 
 @contextmanager

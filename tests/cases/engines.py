@@ -23,20 +23,41 @@ from flowapp.engine.models import Event, Run, Wait, Worker
 from flowapp.engine.records import Outcome, Write
 from flowapp.engine.registry import WorkflowDefinition, workflow
 from flowapp.tenancy.ids import uuid7
+from tests.environment import backend
 
+from . import effects
+from .celery_process import CeleryProcess
 from .celery_worker import CeleryWorker
 
 MODES = ("immediate", "always-suspend", "embedded")
-CELERY = "celery"  # one more, on PostgreSQL, for the cases of these files
+BESIDE = (  # cases that make no sense where nothing runs beside them
+    "test_atomic_step::test_a_connection_that_is_cut_at_the_commit",
+    "test_atomic_step::test_a_timeout_undoes_its_writes",
+    "test_event_at_the_timeout::test_both_at_once",
+    "test_fan_out::test_items_inside_are_counted_too",
+    "test_long_step",
+    "test_lost_commit_answer",
+)
+CELERY = "celery"  # one more, on PostgreSQL, for these cases (a file, or one of its tests)
 DISPATCHED = (
     "test_approval_after_deploy",
+    "test_atomic_step::test_a_connection_that_is_cut_at_the_commit",
+    "test_atomic_step::test_a_failure_undoes_its_writes",
+    "test_atomic_step::test_a_lost_answer",
+    "test_atomic_step::test_a_timeout_undoes_its_writes",
     "test_cancel",
     "test_child_runs",
-    "test_crash_during_retries",
+    "test_cron::test_missed_slots_are_made_up_once",
+    "test_cron::test_once_a_slot",
+    "test_cron::test_once_a_slot_with_several_schedulers",
     "test_event_at_the_timeout",
     "test_event_before_wait",
     "test_fan_out",
     "test_first_cancels_losers",
+    "test_gather_partial_failure",
+    "test_gather_replays",
+    "test_long_step",
+    "test_lost_commit_answer",
     "test_lost_doorbells",
     "test_pause",
     "test_retry_after",
@@ -47,12 +68,39 @@ DISPATCHED = (
     "test_two_versions",
     "test_waiting_holds_no_slot",
 )
+PROCESS = "process"  # and one for these: a Celery worker in a process of its own, whose crash is a SIGKILL
+KILLED = (
+    "test_at_most_once::test_a_known_outcome_is_not_repeated",
+    "test_at_most_once::test_a_person_is_asked",
+    "test_atomic_step::test_a_crash",
+    "test_crash_after_checkpoint",
+    "test_crash_before_checkpoint",
+    "test_crash_during_retries",
+    "test_poison::test_one_that_kills_its_worker_each_time_is_set_aside",
+    "test_stale_worker",
+    "test_streams",
+)
+_ON_CELERY = pytest.mark.xdist_group("cases-celery")  # their workers are shared, so one after the other
+_ON_POSTGRESQL = pytest.mark.skipif(backend() == "sqlite", reason="SQLite has one process by design")
+ONLY_PROCESS = [pytest.param(PROCESS, marks=[_ON_CELERY, _ON_POSTGRESQL])]
+ONLY_CELERY = [pytest.param(CELERY, marks=[_ON_CELERY, _ON_POSTGRESQL])]
+LONGEST = ["embedded"] if backend() == "sqlite" else ONLY_CELERY  # for a long case one mode a backend
 PATIENCE = 20.0  # seconds after which a case gives up
 AGES = 10 * 365 * 86400.0  # a lease that cases end themselves
 
 
+def modes(file: str, case: str) -> list[Any]:
+    """Those that a case runs in."""
+    names = {file, f"{file}::{case}"}
+    found: list[Any] = [mode for mode in MODES if mode == "embedded" or not names & set(BESIDE)]
+    if backend() == "postgresql":
+        more = [mode for mode, cases in ((CELERY, DISPATCHED), (PROCESS, KILLED)) if names & set(cases)]
+        found += [pytest.param(mode, marks=_ON_CELERY) for mode in more]
+    return found
+
+
 class Crash:
-    """A worker that dies at a named step."""
+    """A worker that dies at a named step; unless it is a process, it is only cut off from the store."""
 
     def __init__(self) -> None:
         self._happened = threading.Event()
@@ -73,6 +121,25 @@ class Crash:
             self._happened.set()
         return [Fenced() if (write.run_id, write.fence) in self._dead else outcomes[id(write)] for write in batch]
 
+    def commit(self, work: Callable[[], Write], step: str, *, before: bool, real: Callable[..., None]) -> None:
+        """Commit an atomic step, unless its worker is dead by then; the dead hear no answer."""
+
+        def working() -> Write:
+            write = work()
+            if not self._happened.is_set() and _records(write, step):
+                self._dead.add((write.run_id, write.fence))
+            if before and (write.run_id, write.fence) in self._dead:
+                raise Fenced
+            return write
+
+        try:
+            real(working)
+        finally:
+            if self._dead:
+                self._happened.set()
+        if self._dead:
+            raise Fenced
+
 
 def _records(write: Write, step: str) -> bool:
     return any(row.name == step for row in write.checkpoints)
@@ -81,18 +148,27 @@ def _records(write: Write, step: str) -> bool:
 class Engine:
     """Executes the runs of a case in one mode."""
 
-    def __init__(self, mode: str, patch: pytest.MonkeyPatch, celery: CeleryWorker | None = None) -> None:
-        self.mode = mode
-        self.embedded = mode in ("embedded", CELERY)  # runs execute by themselves, beside the case
-        self._celery = celery
+    def __init__(
+        self,
+        mode: str,
+        patch: pytest.MonkeyPatch,
+        celery: CeleryWorker | None = None,
+        process: CeleryProcess | None = None,
+        lease_seconds: float = AGES,
+    ) -> None:
+        self.mode, self._lease_seconds = mode, lease_seconds
+        self.embedded = mode in ("embedded", CELERY, PROCESS)  # runs execute by themselves, beside the case
+        self._celery, self._process = celery, process
         self._patch = patch
         self._immediate = ImmediateDispatcher(always_suspend=mode == "always-suspend")
 
     def running(self) -> AbstractContextManager[object]:
         """Execute what becomes ready within this block."""
+        if self._process is not None:
+            return self._process.executing()
         if self._celery is not None:
-            return self._celery.executing()
-        return _embedded() if self.embedded else self._immediate.installed()
+            return self._celery.executing(lease_seconds=self._lease_seconds)
+        return _embedded(lease_seconds=self._lease_seconds) if self.embedded else self._immediate.installed()
 
     def settle(self) -> None:
         """Let every run come to rest."""
@@ -101,10 +177,16 @@ class Engine:
         else:
             self._immediate.drain()
 
+    def _heard(self) -> bool:
+        """Know what a worker in a process of its own has done."""
+        if self._process is not None:
+            self._process.shared.read_effects()
+        return True
+
     def until(self, condition: Callable[[], object], *, patience: float = PATIENCE) -> None:
         """Return once a condition holds (at once, when nothing runs beside the case)."""
         end = time.monotonic() + patience
-        while not condition():
+        while not (self._heard() and condition()):
             if not self.embedded or time.monotonic() > end:
                 pytest.fail(f"it never came to be; runs: {_shown()}")
             time.sleep(0.005)
@@ -138,24 +220,55 @@ class Engine:
             self._immediate.drain(["default", queue])
             yield
 
-    def crash_before(self, step: str) -> AbstractContextManager[Crash]:
+    def crash_before(self, step: str) -> AbstractContextManager[Crash | CeleryProcess]:
         """Within this block a worker dies when the step has run and its checkpoint is not committed."""
         return self._crash(step, before=True)
 
-    def crash_after(self, step: str) -> AbstractContextManager[Crash]:
+    def crash_after(self, step: str) -> AbstractContextManager[Crash | CeleryProcess]:
         """Within this block a worker dies when the step's checkpoint has just been committed."""
         return self._crash(step, before=False)
 
     @contextmanager
-    def _crash(self, step: str, *, before: bool) -> Iterator[Crash]:
-        crash, real = Crash(), store.apply
+    def closed(self, gate: str) -> Iterator[Callable[[], None]]:
+        """Whoever calls `effects.enter` on this gate stands there until it is opened, or the block ends."""
+        if self._process is None:
+            with effects.closed(gate) as event:
+                yield event.set
+            return
+        self._process.shared.close(True)
+        try:
+            yield lambda: self._process.shared.close(False)
+        finally:
+            self._process.shared.close(False)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Within this block the worker stands still, its lease runs out, and another one takes over."""
+        assert self._process is not None
+        self._process.stop()
+        Worker.objects.update(lease_until=clock.now() - timedelta(seconds=1))
+        self._process.start()
+        yield
+        self._process.go_on()
+
+    @contextmanager
+    def _crash(self, step: str, *, before: bool) -> Iterator[Crash | CeleryProcess]:
+        if self._process is not None:
+            self._process.shared.arm(step, before=before)
+            yield self._process
+            return self._process.wait()
+        crash, apply, commit = Crash(), store.apply, store.commit_atomic
         with self._patch.context() as patch:
-            patch.setattr(store, "apply", lambda batch: crash.apply(batch, step, before=before, real=real))
+            patch.setattr(store, "apply", lambda batch: crash.apply(batch, step, before=before, real=apply))
+            patch.setattr(store, "commit_atomic", lambda work: crash.commit(work, step, before=before, real=commit))
             yield crash
             crash.wait()
 
     def recover(self, *, settle: bool = True) -> None:
-        """The leases of those who hold runs have run out: others go on."""
+        """The leases of those who hold runs have run out: others go on. A process is replaced, and finds out itself."""
+        if self._process is not None:
+            self._process.start()
+            return self.settle() if settle else None
         Run.unscoped.filter(status="running").update(worker_id=dead_worker().id)
         self.sweep(settle=settle)
 
@@ -189,9 +302,9 @@ def dead_worker() -> Worker:
 
 
 @contextmanager
-def _embedded(queue: str = "default") -> Iterator[EmbeddedDispatcher]:
+def _embedded(queue: str = "default", lease_seconds: float = AGES) -> Iterator[EmbeddedDispatcher]:
     dispatcher = EmbeddedDispatcher(concurrency=16, queues=[queue])
-    with mock.patch.object(process, "Lease", partial(Lease, seconds=AGES)):
+    with mock.patch.object(process, "Lease", partial(Lease, seconds=lease_seconds)):
         dispatcher.start()
     try:
         yield dispatcher

@@ -1,6 +1,8 @@
 """Adding steps with new names never breaks a live run."""
 
-from flowapp import Context, step, workflow
+import asyncio
+
+from flowapp import Context, Retry, step, workflow
 from tests.cases import effects
 from tests.cases.engines import Engine, ended
 
@@ -39,3 +41,65 @@ def test_it_goes_on_with_the_new_steps(engine: Engine):
     engine.shift("61m")
     assert ended(run) == ("completed", 6)
     assert effects.done == ["price", "tax"]
+
+
+async def flaky() -> None:
+    effects.effect("flaky")
+    if step.attempt < 3:
+        raise ConnectionError
+
+
+@workflow(name="adding-everywhere")
+async def two_branches(ctx: Context) -> list[str]:
+    async def first() -> str:
+        await ctx.step("a", effects.effect, "a")
+        return await ctx.wait_for_signal("first", type=str)
+
+    async def second() -> str:
+        await ctx.step("b", effects.effect, "b")
+        await ctx.step("c", effects.effect, "c")
+        return await ctx.wait_for_signal("second", type=str)
+
+    return list(await asyncio.gather(first(), second()))
+
+
+async def with_more_everywhere(ctx: Context) -> list[str]:
+    again = Retry(max_attempts=3, initial="1h", jitter=False)
+
+    async def first() -> str:
+        await ctx.step("new 1", flaky, retry=again)
+        await ctx.wait_for_signal("new")
+        await ctx.step("new 2", effects.effect, "new 2")
+        await ctx.step("a", effects.effect, "a")
+        return await ctx.wait_for_signal("first", type=str)
+
+    async def second() -> str:
+        await ctx.step("b", effects.effect, "b")
+        await ctx.step("new 3", effects.effect, "new 3")
+        await ctx.step("c", effects.effect, "c")
+        await ctx.step("new 4", effects.effect, "new 4")
+        return await ctx.wait_for_signal("second", type=str)
+
+    return list(await asyncio.gather(first(), second()))
+
+
+def test_what_is_new_may_fail_and_wait_before_what_is_recorded(engine: Engine):
+    run = two_branches.start()
+    engine.settle()
+    engine.deploy(two_branches, with_more_everywhere)
+    run.signal("second", "2")
+    engine.settle()
+    for _ in range(2):
+        run.pause()  # claimed anew while something recorded has not been reached
+        run.resume()
+        engine.settle()
+        assert run.status == "waiting"
+        engine.shift("61m")
+    run.pause()
+    run.resume()
+    engine.settle()
+    run.signal("new")
+    run.signal("first", "1")
+    engine.settle()
+    assert ended(run) == ("completed", ["1", "2"])
+    assert sorted(effects.done) == ["a", "b", "c", "flaky", "flaky", "flaky", "new 2", "new 3", "new 4"]

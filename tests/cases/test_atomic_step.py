@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from flowapp import Context, step, workflow
 from flowapp.engine import store
 from flowapp.tenancy.models import Workspace
 from tests.cases import effects
 from tests.cases.engines import Engine, ended
+from tests.cases.relay import cutting
 
 
 @step(atomic=True)
@@ -61,6 +62,32 @@ def test_a_lost_answer(engine: Engine, monkeypatch: pytest.MonkeyPatch, committe
     assert effects.done == ["rename"] * (1 if committed else 2)
 
 
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_connection_that_is_cut_at_the_commit(engine: Engine, committed: bool):
+    if connection.vendor != "postgresql":
+        return
+    with cutting('UPDATE "tenancy_workspace"', committed=committed) as relay:
+        run = renaming.start()
+        engine.settle()
+    assert relay.cut.is_set()
+    engine.shift("61m")
+    assert ended(run) == ("completed", "Acme!")
+    assert Workspace.objects.get().name == "Acme!"
+    assert effects.done == ["rename"] * (1 if committed else 2)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_crash(engine: Engine, committed: bool):
+    with (engine.crash_after if committed else engine.crash_before)("rename") as crash:
+        run = renaming.start()
+        crash.wait()
+    engine.recover()
+    engine.shift("61m")
+    assert ended(run) == ("completed", "Acme!")
+    assert Workspace.objects.get().name == "Acme!"
+    assert effects.done == ["rename"] * (1 if committed else 2)
+
+
 @step(atomic=True)
 def fails() -> None:
     Workspace.objects.update(name="gone")
@@ -95,8 +122,6 @@ async def overrunning(ctx: Context) -> None:
 
 
 def test_a_timeout_undoes_its_writes(engine: Engine):
-    if not engine.embedded:
-        return
     run = overrunning.start()
     engine.settle()
     assert ended(run) == ("failed", "StepTimeout")

@@ -6,16 +6,23 @@ from typing import Any
 import pytest
 
 from flowapp import Context, step, workflow
+from tests.cases import effects
 from tests.cases.engines import Engine
 
 
 @step
 async def price(of: str) -> int:
-    return len(of)
+    return len(effects.effect(of))
+
+
+@step
+async def cost(of: str) -> int:
+    return len(effects.effect("cost"))
 
 
 @step
 async def book(total: int) -> int:
+    effects.effect("book")
     return total
 
 
@@ -31,6 +38,13 @@ async def removed(ctx: Context) -> int:
     return await book(1)
 
 
+async def renamed(ctx: Context) -> None:
+    total = await cost("paper")
+    await ctx.sleep("1h")
+    await book(total)
+    await ctx.wait_for_signal("for ever")
+
+
 async def with_other_arguments(ctx: Context) -> int:
     total = await price("pencils")
     await ctx.sleep("1h")
@@ -44,14 +58,15 @@ async def of_another_kind(ctx: Context) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("body", "sides"),
+    ("body", "sides", "done"),
     [
-        (removed, ["'price' is no longer reached", "it returned"]),
-        (with_other_arguments, ["'price'", '"paper"', '"pencils"']),
-        (of_another_kind, ["'price' was a step", "makes it a lock"]),
+        (removed, ["'price' is no longer reached", "it waits for 'sleep'"], []),
+        (renamed, ["'price' is no longer reached", "it waits for 'sleep'"], ["cost"]),
+        (with_other_arguments, ["'price'", '"paper"', '"pencils"'], []),
+        (of_another_kind, ["'price' was a step", "makes it a lock"], []),
     ],
 )
-def test_both_sides_are_named(engine: Engine, body: Callable[..., Awaitable[Any]], sides: list[str]):
+def test_both_sides_are_named(engine: Engine, body: Callable[..., Awaitable[Any]], sides: list[str], done: list[str]):
     run = original.start()
     engine.settle()
     engine.deploy(original, body)
@@ -60,6 +75,7 @@ def test_both_sides_are_named(engine: Engine, body: Callable[..., Awaitable[Any]
     for side in sides:
         assert side in run.error["message"]
     assert [row.name for row in run.steps if row.name == "price"] == ["price"]
+    assert effects.done == ["paper", *done]  # nothing after the place where it shows
 
 
 def test_a_missing_version_is_named(engine: Engine):
@@ -83,3 +99,45 @@ def test_when_the_code_is_back_the_run_goes_on(engine: Engine):
     run.retry()
     engine.settle()
     assert (run.status, run.output) == ("completed", 5)
+
+
+@workflow(name="changing-in-a-loop")
+async def polling(ctx: Context) -> None:
+    while True:
+        await price("a")
+        await ctx.sleep("1h")
+
+
+async def with_another_step(ctx: Context) -> None:
+    while True:
+        await cost("a")
+        await ctx.sleep("1h")
+
+
+async def with_another_wait(ctx: Context) -> None:
+    while True:
+        await price("a")
+        await ctx.wait_for_signal("next")
+
+
+@pytest.mark.parametrize(
+    ("body", "sides", "done"),
+    [
+        (with_another_step, ["'price' is no longer reached", "it comes to 'cost' (use 2)"], ["cost"]),
+        (with_another_wait, ["'sleep' is no longer reached", "it comes to 'signal:next' (use 2)"], []),
+    ],
+)
+def test_a_loop_that_never_ends_stops(
+    engine: Engine, body: Callable[..., Awaitable[Any]], sides: list[str], done: list[str]
+):
+    run = polling.start()
+    engine.settle()
+    for _ in range(2):
+        engine.shift("61m")
+    engine.deploy(polling, body)
+    engine.shift("61m")
+    if run.status == "waiting":
+        run.signal("next")
+        engine.settle()
+    assert (run.status, effects.done) == ("needs_attention", ["a", "a", "a", *done])
+    assert all(side in run.error["message"] for side in sides)

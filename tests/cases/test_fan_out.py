@@ -10,7 +10,7 @@ from flowapp.engine import parents
 from flowapp.engine.models import Checkpoint, Run
 from flowapp.engine.verbs import remote_items
 from tests.cases import effects
-from tests.cases.engines import Engine, ended
+from tests.cases.engines import ONLY_CELERY, Engine, ended
 
 BROKEN: set[int] = set()
 
@@ -75,6 +75,28 @@ def test_collected_failures_stand_in_their_places(engine: Engine, queue: str | N
     assert Run.objects.filter(workflow="flowapp-map").count() == (6 if queue else 0)
 
 
+def pausing(number: int) -> int:
+    if number == 4:
+        effects.enter("half")
+    return square(number)
+
+
+@workflow(name="fan-out-inside")
+async def halting(ctx: Context) -> list[int]:
+    return await ctx.map("square", pausing, range(8), limit=1)
+
+
+@pytest.mark.parametrize("lease_seconds", [1.2])  # a heartbeat tells how many there are
+def test_items_inside_are_counted_too(engine: Engine, lease_seconds: float):
+    with effects.closed("half"):
+        run = halting.start()
+        engine.until(lambda: run.waiting_on and run.waiting_on[0].detail["done"] == 4)
+        (wait,) = run.waiting_on
+        assert (run.status, wait.kind, wait.name, wait.detail) == ("running", "map", "square", {"done": 4, "of": 8})
+    engine.settle()
+    assert (run.status, run.waiting_on) == ("completed", [])
+
+
 @workflow(name="fan-out-elsewhere")
 async def spreading(ctx: Context, limit: int | None) -> int:
     return sum(await ctx.map("square", square, range(24), limit=limit, queue="elsewhere"))
@@ -95,6 +117,39 @@ def test_items_elsewhere_are_counted_in_one_wait(engine: Engine, limit: int | No
     assert sorted(map(int, effects.done)) == list(range(24))
     if limit is None and engine.mode != "always-suspend":
         assert Run.objects.get(pk=run.id).fence == 2  # it was claimed to ask and to hear, and never between
+
+
+MANY = 10_000
+
+
+async def counted(number: int) -> int:
+    if number == MANY // 2:
+        await asyncio.to_thread(effects.enter, "one of them")
+    effects.done.append("")
+    return number
+
+
+@workflow(name="fan-out-many")
+async def spreading_many(ctx: Context) -> int:
+    return sum(await ctx.map("count", counted, range(MANY), queue="elsewhere"))
+
+
+@pytest.mark.parametrize("engine", ONLY_CELERY, indirect=True)
+def test_ten_thousand_items_tell_how_far_they_are(engine: Engine):
+    seen: list[int] = []
+
+    def all_but_one() -> bool:
+        seen.extend(wait.detail["done"] for wait in run.waiting_on)
+        return seen[-1:] == [MANY - 1]
+
+    with engine.working("elsewhere"):
+        with effects.closed("one of them"):
+            run = spreading_many.start()
+            engine.until(all_but_one, patience=60)
+        engine.until(lambda: run.status == "completed", patience=60)
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 3
+    assert (run.output, len(effects.done)) == (sum(range(MANY)), MANY)
 
 
 def test_a_crash_elsewhere_repeats_no_finished_item(engine: Engine):

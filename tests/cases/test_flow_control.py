@@ -238,7 +238,7 @@ def test_paused_retried_and_forked_runs_keep_their_place(engine: Engine):
     engine.settle()
     Run.objects.filter(id=first.id).update(status="needs_attention")
     first.retry()
-    assert {run.rank for run in Run.objects.filter(id__in=[first.id, fork.id], status="queued")} <= {-1}
+    assert {run.priority for run in Run.objects.filter(id__in=[first.id, fork.id])} == {1}
     engine.settle()
     for run in (first, fork):
         run.signal("go")

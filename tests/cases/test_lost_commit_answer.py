@@ -50,7 +50,6 @@ def losing(real: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], An
     return apply
 
 
-@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 def test_nothing_is_doubled(engine: Engine, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(store, "apply", losing(store.apply))
     run = working.start()

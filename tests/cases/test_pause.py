@@ -1,5 +1,7 @@
 """A paused run begins nothing new; what arrives meanwhile is kept; resuming goes on where it was."""
 
+import asyncio
+
 import pytest
 
 from flowapp import Context, step, workflow
@@ -72,3 +74,22 @@ def test_in_a_wait(engine: Engine):
     run.resume()
     engine.settle()
     assert ended(run) == ("completed", "on")
+
+
+@workflow(name="paused-with-work-elsewhere")
+async def sending(ctx: Context) -> int:
+    alone = ctx.step("alone", effects.effect, "alone", queue="elsewhere")
+    items = ctx.map("items", effects.effect, ["1", "2", "3"], queue="elsewhere")
+    one, many = await asyncio.gather(alone, items)
+    return len([one, *many])
+
+
+def test_what_it_sent_elsewhere_rests_with_it(engine: Engine):
+    run = sending.start()
+    engine.until(lambda: run.status == "waiting")
+    run.pause()
+    engine.drain("elsewhere")
+    assert (run.status, effects.done) == ("paused", [])
+    run.resume()
+    engine.drain("elsewhere")
+    assert ended(run) == ("completed", 4)

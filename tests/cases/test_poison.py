@@ -1,12 +1,15 @@
 """A run that takes its worker down again and again is set aside, and its neighbours are not blamed."""
 
+import asyncio
+
 import pytest
 
-from flowapp import Context, workflow
+from flowapp import Context, step, workflow
 from flowapp.engine import clock, sweep
 from flowapp.engine.line import claims
 from flowapp.engine.models import Run, Worker
-from tests.cases.engines import dead_worker
+from tests.cases import effects
+from tests.cases.engines import Engine, dead_worker, ended
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -16,10 +19,10 @@ async def body(ctx: Context) -> str:
     return "done"
 
 
-def die(limit: int = 10) -> list[object]:
+def die(queue: str = "default") -> list[object]:
     """A worker claims what it may, and dies."""
     worker = dead_worker()
-    claimed = claims.claim(worker.id, ["default"], limit)
+    claimed = claims.claim(worker.id, [queue], 10)
     sweep.recover_expired_runs()
     return [one.run.id for one in claimed]
 
@@ -53,3 +56,65 @@ def die_if(poison: object) -> list[object]:
     Worker.objects.all().delete()
     clock.shift("1s")
     return [one.run.id for one in claimed]
+
+
+@step(queue="elsewhere")
+def alone() -> str:
+    return effects.effect("alone")
+
+
+def one_of_two(number: int) -> str:
+    return effects.effect(str(number))
+
+
+@workflow(name="poison-elsewhere")
+async def sending(ctx: Context, how: str) -> str:
+    async def beside() -> None:
+        await ctx.wait_for_signal("beside")
+        await ctx.step("beside", effects.effect, "beside")
+
+    sent = alone() if how == "step" else ctx.map("items", one_of_two, [1], queue="elsewhere", on_error="collect")
+    return str((await asyncio.gather(sent, beside()))[0])
+
+
+@pytest.mark.parametrize(("how", "name", "output"), [("step", "alone", "alone"), ("map", "items", "['1']")])
+def test_of_what_a_run_sent_elsewhere_the_run_tells(engine: Engine, how: str, name: str, output: str):
+    run = sending.start(how)
+    engine.until(lambda: run.status == "waiting")
+    for _ in range(3):
+        assert len(die("elsewhere")) == 1
+    engine.sweep(settle=False)
+    engine.until(lambda: run.status == "needs_attention")
+    assert (run.status, run.error["type"]) == ("needs_attention", "ChildNeedsAttention")
+    assert f"'{name}' stopped on its queue" in run.error["message"]
+    assert "3 times" in run.error["message"]
+    assert {wait.name for wait in run.waiting_on} == {name, "signal:beside"}
+    run.signal("beside")  # it is kept: a person is still asked
+    assert (run.status, effects.done) == ("needs_attention", [])
+    run.retry()
+    engine.drain("elsewhere")
+    assert ended(run) == ("completed", output)
+
+
+@step
+def takes_it_down() -> str:
+    return effects.effect("boom")
+
+
+@workflow(name="poison-step")
+async def explosive(ctx: Context) -> str:
+    return await takes_it_down()
+
+
+def test_one_that_kills_its_worker_each_time_is_set_aside(engine: Engine):
+    for count in range(3):
+        with engine.crash_before("takes_it_down") as crash:
+            if count == 0:
+                poison, neighbour = explosive.start(), body.start()
+            else:
+                engine.recover(settle=False)
+            crash.wait()
+    engine.recover()
+    assert (poison.status, neighbour.status) == ("needs_attention", "completed"), neighbour.error
+    assert "3 times" in poison.error["message"]
+    assert effects.done == ["boom"] * 3

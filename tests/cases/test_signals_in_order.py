@@ -1,5 +1,7 @@
 """Signals are taken first in, first out for each name, each exactly once."""
 
+import asyncio
+
 from flowapp import Context, workflow
 from tests.cases.engines import Engine, ended
 
@@ -48,3 +50,26 @@ def test_what_a_cancelled_wait_had_is_given_back(engine: Engine):
     run.resume()
     engine.settle()
     assert ended(run) == ("completed", [1, 2])
+
+
+@workflow(name="signals-of-several-waits")
+async def side_by_side(ctx: Context) -> list[int]:
+    async def one() -> int:
+        return await ctx.wait_for_signal("n", type=int)
+
+    loser = ctx.first(stop=ctx.wait_for_signal("stop"), n=ctx.wait_for_signal("n", type=int))
+    _, *got = await asyncio.gather(loser, one(), one())
+    return [*got, await ctx.wait_for_signal("n", type=int)]
+
+
+def test_what_a_cancelled_wait_had_goes_to_the_next_before_what_came_later(engine: Engine):
+    run = side_by_side.start()
+    engine.settle()
+    run.pause()
+    engine.settle()
+    run.signal("stop")
+    for number in (1, 2, 3):
+        run.signal("n", number)
+    run.resume()
+    engine.settle()
+    assert ended(run) == ("completed", [1, 2, 3])

@@ -1,10 +1,11 @@
 """A stale worker writes nothing: neither checkpoints nor waits nor an end, nor its heartbeat."""
 
+import os
 from datetime import timedelta
 
 import pytest
 
-from flowapp import Context, workflow
+from flowapp import Context, step, workflow
 from flowapp.engine import clock, codec, store, sweep
 from flowapp.engine.errors import Fenced
 from flowapp.engine.lease import Lease
@@ -12,6 +13,9 @@ from flowapp.engine.line import claims
 from flowapp.engine.models import Checkpoint, Run, Wait, Worker
 from flowapp.engine.records import CheckpointRow, Claimed, End, OpenWait, Write
 from flowapp.engine.states import RunStatus, StepStatus
+from tests.cases import effects
+from tests.cases.engines import ONLY_PROCESS, Engine, ended
+from tests.cases.shared import REFUSED
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -79,3 +83,36 @@ def test_its_heartbeat_does_not_revive_it():
     _, _, old = taken_over()
     assert not old.renew()
     assert Worker.objects.get(id=old.worker_id).lease_until < clock.now() + timedelta(seconds=1)
+
+
+@step
+def stands() -> str:
+    who = str(os.getpid())
+    effects.effect(who)
+    effects.enter("end")
+    return effects.effect(who)
+
+
+@workflow(name="stopped-worker")
+async def standing(ctx: Context) -> str:
+    who = await stands()
+    await ctx.wait_for_signal("go")
+    return who
+
+
+@pytest.mark.parametrize("engine", ONLY_PROCESS, indirect=True)
+def test_one_that_was_stopped_and_goes_on(engine: Engine):
+    with engine.closed("end") as open_gate:
+        run = standing.start()
+        engine.until(lambda: len(effects.done) == 1)
+        with engine.stopped():
+            engine.until(lambda: len(effects.done) == 2)
+            open_gate()
+            engine.settle()
+            first, second, _ = effects.done
+            assert first != second == run.steps[0].output
+        engine.until(lambda: effects.done.count(first) == 2 and REFUSED in effects.done)
+    run.signal("go")
+    engine.settle()
+    assert ended(run) == ("completed", second)
+    assert effects.done.count(second) == 2

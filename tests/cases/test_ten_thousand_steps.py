@@ -5,7 +5,7 @@ import pytest
 from flowapp import Context, step, workflow
 from flowapp.engine.models import Checkpoint
 from tests.cases import effects
-from tests.cases.engines import Engine, ended
+from tests.cases.engines import LONGEST, Engine, ended
 
 ROUNDS, ITEMS, ALONE = 10, 800, 2000  # 10,000 in all
 
@@ -27,7 +27,7 @@ async def long(ctx: Context) -> int:
     return total
 
 
-@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+@pytest.mark.parametrize("engine", LONGEST, indirect=True)
 def test_it_works(engine: Engine):
     run = long.start()
     engine.until(lambda: run.status == "waiting", patience=120)

@@ -1,12 +1,15 @@
-"""A workflow whose runs write down, from whatever process, when they begin and end their work."""
+"""Workflows whose runs and starters write down, from whatever process, what they do."""
 
 import os
 import time
 from pathlib import Path
 
-from flowapp import Context, FlowControl, step, workflow
+from flowapp import Batch, Context, Event, FlowControl, RateLimited, StartSkipped, step, workflow
+from flowapp.engine.triggering import events
+from flowapp.tenancy.actors import SYSTEM
 
 LIMIT = 2
+BATCH = 4
 
 
 def write(line: str) -> None:
@@ -28,3 +31,40 @@ async def limited(ctx: Context, key: str) -> None:
     await work(key)
     await ctx.sleep("10ms")
     await ctx.step("more work", work.fn, key)
+
+
+async def waits(ctx: Context, n: str) -> None:
+    await ctx.wait_for_signal("go")
+
+
+rated = workflow(name="rated-everywhere", control=FlowControl(rate="5/h"))(waits)
+throttled = workflow(name="throttled-everywhere", control=FlowControl(throttle="1h"))(waits)
+debounced = workflow(name="debounced-everywhere", control=FlowControl(debounce="1h"))(waits)
+skipped = workflow(name="skipped-everywhere", control=FlowControl(singleton="skip"))(waits)
+replaced = workflow(name="replaced-everywhere", control=FlowControl(singleton="cancel"))(waits)
+
+
+@step
+def take(items: list[str]) -> None:
+    assert len(items) <= BATCH
+    for item in items:
+        write(f"item {item}")
+
+
+@workflow(name="gathered-everywhere", triggers=[Event("everywhere/x")], batch=Batch(BATCH, "1s"))
+async def gathered(ctx: Context, items: list[str]) -> None:
+    await take(items)
+
+
+def start_all(times: int) -> None:
+    """Start each of them so often, and write down what was committed."""
+    for number in range(times):
+        n = f"{os.getpid()}:{number}"
+        for one in (rated, throttled, debounced, skipped, replaced):
+            try:
+                one.start(n)
+            except (RateLimited, StartSkipped):
+                continue
+            write(f"started {one.name} {n}")
+        events.publish("everywhere/x", n, by=SYSTEM)
+        write(f"started gathered-everywhere {n}")

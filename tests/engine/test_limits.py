@@ -76,6 +76,40 @@ def test_paths_are_checked_against_the_input():
         workflow(name="in-a-batch", control=FlowControl(key="event.data.costumer", batch=Batch(2, "1s")))(many)
 
 
+class Line(BaseModel):
+    price: float
+
+
+class Parcel(BaseModel):
+    customer: str
+    lines: list[Line]
+    notes: dict[str, str] = {}
+
+
+@pytest.mark.parametrize(
+    ("key", "missing"),
+    [
+        ('input["costumer"]', "input.costumer; input has customer, lines, notes"),
+        ("input.lines[0].prise", "input.lines[…].prise; input.lines[…] has price"),
+        ("input.lines.all(line, line.prise > 1.0)", "input.lines[…].prise"),
+        ("input.lines.filter(line, line.price > 1.0)[0].prise", "input.lines[…].prise"),
+        ("has(input.costumer)", "input.costumer"),
+        ("input.lines.all(input, input.price > 1.0)", ""),
+        ('"input.costumer" + input.notes.anything + input.notes["x"]', ""),
+    ],
+)
+def test_paths_are_found_however_they_are_read(key: str, missing: str):
+    async def takes(ctx: Context, parcel: Parcel) -> None: ...
+
+    control = FlowControl(concurrency=1, key=key)
+    if not missing:
+        assert workflow(name="some-order", control=control)(takes).name == "some-order"
+        return
+    with pytest.raises(BadDefinition) as refused:
+        workflow(name="some-order", control=control)(takes)
+    assert f"reads {missing}" in str(refused.value)
+
+
 def test_a_batch_needs_a_list():
     with pytest.raises(BadDefinition, match="annotate it as list"):
         workflow(name="no-list", batch=Batch(2, "1s"))(one)

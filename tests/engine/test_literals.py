@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from flowapp import Context, workflow
+import flowapp
+from flowapp import Context, Retry, workflow
 from flowapp.engine import registry
 from flowapp.engine.errors import BadDefinition
 from flowapp.engine.triggers import Event
@@ -33,6 +34,23 @@ async def sleeps(ctx: Context) -> None:
     await ctx.sleep("3 dayz")
 
 
+async def sleeps_by_keyword(ctx: Context) -> None:
+    await ctx.sleep(duration="soon")
+
+
+async def retries(ctx: Context, order: Order) -> None:
+    await ctx.step("look", str, order, retry=Retry(initial="soon", max_attempts=len(order.id)))
+
+
+async def retries_as_an_attribute(ctx: Context) -> None:
+    await ctx.step("look", str, 1, retry=flowapp.Retry(3, "1s", 2, "late"))
+
+
+async def never_tries(ctx: Context) -> None:
+    policy = Retry(max_attempts=0)
+    await ctx.map("look", str, [1], retry=policy)
+
+
 async def times_out(ctx: Context) -> None:
     await ctx.wait_for_signal("go", timeout="-")
 
@@ -57,6 +75,10 @@ async def under_another_name(context: Context) -> None:
     ("fn", "offset", "told"),
     [
         (sleeps, 1, "ctx.sleep: '3 dayz' is not a duration"),
+        (sleeps_by_keyword, 1, "ctx.sleep: 'soon' is not a duration"),
+        (retries, 1, "Retry(initial=…): 'soon' is not a duration"),
+        (retries_as_an_attribute, 1, "Retry(max_delay=…): 'late' is not a duration"),
+        (never_tries, 1, "Retry(max_attempts=0): at least one attempt is needed"),
         (times_out, 1, "ctx.wait_for_signal: '-' is not a duration"),
         (does_not_compile, 1, "ctx.wait_for_event: the expression 'event.data.id ==' does not compile"),
         (matches_what_is_not_there, 1, "reads input.number; input has id, total, customer, extra, note"),
@@ -72,9 +94,14 @@ def test_a_mistake_in_the_body(fn: Any, offset: int, told: str):
     assert told in str(refused.value)
 
 
+def initial() -> str:
+    return "1s"
+
+
 async def fulfil(ctx: Context, order: Order) -> None:
     wait = "2" + "h"
     await ctx.sleep(wait)
+    await ctx.step("look", str, order, retry=Retry(3, initial(), max_delay=wait, non_retryable=(KeyError,)))
     await ctx.wait_for_event(
         "paid", match="event.data.id == input.id && input.customer.fullName.startsWith('input.nothing')", timeout="7d"
     )

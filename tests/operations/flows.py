@@ -1,13 +1,15 @@
 """Workflows that these tests start."""
 
 import logging
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
 
-from flowapp import Context, step, workflow
+from flowapp import ChildFailed, Context, step, workflow
 
+CANARY = "ffk_canary_of_a_secret"
 FAILING: set[str] = set()  # customers whose payment fails
 logger = logging.getLogger("shop.payments")
 
@@ -63,6 +65,33 @@ async def many(ctx: Context, count: int) -> int:
     for number in range(count):
         await ctx.step("count", int, number)
     return count
+
+
+class Declined(Exception):
+    """An error that carries what nobody but the workflow may see."""
+
+    def __init__(self, message: str, token: str) -> None:
+        super().__init__(message, token)
+        self.token = token
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def decline(number: int) -> None:
+    raise Declined("no money", CANARY)
+
+
+@workflow(name="ops-declined")
+async def declined(ctx: Context) -> None:
+    await ctx.step("pay", decline, 1)
+
+
+@workflow(name="ops-declined-parent")
+async def declined_parent(ctx: Context) -> None:
+    with suppress(ChildFailed):
+        await ctx.invoke(declined, None)
+    await ctx.map("decline", decline, [1], queue="elsewhere", on_error="collect")
 
 
 @workflow(name="ops-spreads")

@@ -1,6 +1,7 @@
 """Bulk verbs: every run of a filter once, whatever happens meanwhile, with a result for each."""
 
 import pytest
+from django.db import DataError, OperationalError
 
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import queries, runs
@@ -107,6 +108,65 @@ def test_a_second_worker_at_the_same_job_does_nothing_twice(dispatcher):
     assert not bulk._one(stale, live[0])
     bulk.advance()
     assert (bulk.job(job).succeeded, BulkResult.objects.count()) == (3, 3)
+
+
+def test_a_run_that_cannot_be_stored_is_refused_and_stops_nothing(dispatcher, cast, monkeypatch):
+    """A DataError comes again however often it is tried."""
+    first, _ = waiting(2)
+    job = bulk.begin("cancel", Filter(), by=SYSTEM)
+    with scoped(cast.globex.pk):
+        theirs = waiting(1)
+        their_job = bulk.begin("cancel", Filter(), by=SYSTEM)
+    cancel = runs.cancel
+
+    def unstorable(run_id, **more):
+        if run_id == first:
+            raise DataError("never storable")
+        return cancel(run_id, **more)
+
+    monkeypatch.setattr(runs, "cancel", unstorable)
+    assert not bulk.advance()
+    assert (bulk.job(job).status, bulk.job(job).succeeded, bulk.job(job).refused) == ("completed", 1, 1)
+    with scoped(cast.globex.pk):
+        assert (bulk.job(their_job).status, stands(theirs)) == ("completed", {"cancelled"})
+
+
+def test_one_job_that_cannot_go_on_delays_no_other(dispatcher, cast, monkeypatch):
+    live = waiting(1)
+    job = bulk.begin("cancel", Filter(), by=SYSTEM)
+    with scoped(cast.globex.pk):
+        theirs = waiting(1)
+        bulk.begin("cancel", Filter(), by=SYSTEM)
+    following = bulk._next
+
+    def broken(row):
+        if row.id == job:
+            raise ValueError("a filter that cannot be read")
+        return following(row)
+
+    monkeypatch.setattr(bulk, "_next", broken)
+    assert not bulk.advance()
+    with scoped(cast.globex.pk):
+        assert stands(theirs) == {"cancelled"}
+    monkeypatch.setattr(bulk, "_next", following)
+    assert not bulk.advance()
+    assert stands(live) == {"cancelled"}
+
+
+def test_a_database_that_is_away_fails_no_run(dispatcher, monkeypatch):
+    live = waiting(1)
+    job = bulk.begin("cancel", Filter(), by=SYSTEM)
+
+    def away(*_, **__):
+        raise OperationalError("the connection was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "cancel", away)
+        with pytest.raises(OperationalError):
+            bulk.advance()
+    assert (bulk.job(job).done, stands(live)) == (0, {"waiting"})
+    bulk.advance()
+    assert stands(live) == {"cancelled"}
 
 
 def test_runs_that_start_later_are_left_alone(dispatcher):

@@ -56,11 +56,12 @@ def test_frames_of_libraries_are_left_out_unless_nothing_else_is_there():
     ]
 
 
-def test_ten_thousand_steps_are_paged(dispatcher, cast, signed_in):
+def test_a_long_run_is_paged_and_its_equal_steps_are_one_row(dispatcher, cast, signed_in):
     run = runs.start("ops-many", 250, by=SYSTEM)
     client = signed_in(cast.dev)
     first = page(client, run)
     assert "The first 100 of 250 steps" in first
+    assert "100 times" in first
     second = client.get(f"/runs/{run.id}/steps/?cursor=100")
     assert [bar.step.occurrence for bar in second.context["waterfall"].bars] == list(range(101, 201))
     last = client.get(f"/runs/{run.id}/steps/?cursor={queries.last_step_page(run.id)}")
@@ -141,6 +142,19 @@ def test_a_fork_says_beforehand_what_runs_again(dispatcher):
     assert len(queries.run_detail(forked.id).steps) == 5
     with pytest.raises(IllegalState):
         forks.preview(run.id, "count#9")
+
+
+def test_a_fork_may_begin_at_any_step_of_a_long_run(dispatcher, cast, signed_in):
+    run = runs.start("ops-many", 150, by=SYSTEM)
+    bo = signed_in(cast.bo)
+    first = page(bo, run, "fork/")
+    assert ("count#100" in first, "count#101" in first) == (True, False)
+    rest = bo.get(f"/runs/{run.id}/fork/", {"cursor": "100"}).content.decode()
+    assert 'value="count#101"' in rest
+    assert 'value="count#150"' in rest
+    chosen = page(bo, run, "fork/?from_step=count%23120")
+    assert '<option value="count#120" selected>' in chosen
+    assert bo.get(f"/runs/{run.id}/fork/", {"cursor": "x"}).status_code == 404
 
 
 def test_the_page_asks_before_it_forks(dispatcher, cast, signed_in, call):

@@ -8,11 +8,15 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client, override_settings
 
-from flowapp.engine import clock, runs, telemetry
-from flowapp.engine.models import Run
+from flowapp import Context, Cron, FlowControl, workflow
+from flowapp.engine import clock, crons, registry, runs, telemetry
+from flowapp.engine.models import Limit, Run, Schedule
 from flowapp.engine.reading import readings
+from flowapp.engine.triggering import schedules
+from flowapp.integrations.models import OutboxMessage
 from flowapp.telemetry import metrics, server
 from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.scope import scoped
 
 from . import flows
@@ -62,6 +66,30 @@ def test_not_ready_when_a_wait_is_not_woken(dispatcher):
     Wait.objects.update(due_at=clock.now() - timedelta(minutes=3))
     due = readings.oldest_due()
     assert (due.what, round(due.age)) == ("a wait whose time has come", 180)
+
+
+def test_not_ready_when_a_schedule_or_a_limit_is_late(cast, monkeypatch):
+    async def body(ctx: Context) -> None: ...
+
+    monkeypatch.setattr(registry, "_workflows", {})
+    throttled = workflow(name="ops-late", triggers=[Cron("0 * * * *")], control=FlowControl(throttle="1h"))(body)
+    schedules.install()
+    Schedule.objects.update(next_at=clock.now() - timedelta(hours=5))
+    assert (readings.oldest_due().what, round(readings.oldest_due().age / 3600)) == ("a schedule's slot", 5)
+    Schedule.objects.update(next_at=clock.now() + timedelta(hours=1))
+    throttled.start()
+    Limit.objects.update(due_at=clock.now() - timedelta(minutes=2))
+    assert (readings.oldest_due().what, round(readings.oldest_due().age)) == ("a start that flow control put off", 120)
+    Run.objects.all().delete()
+    registry._workflows.clear()  # who does not know the workflow waits for nobody
+    Schedule.objects.update(next_at=clock.now() - timedelta(hours=5))
+    assert readings.oldest_due() is None
+
+
+def test_ready_while_a_receiver_is_dead(cast):
+    long_ago = clock.now() - timedelta(days=1)
+    OutboxMessage.objects.create(id=uuid7(), channel="webhook", key="k", due_at=long_ago, created_at=long_ago)
+    assert readings.oldest_due() is None
 
 
 def test_not_ready_without_a_database(cast, monkeypatch):
@@ -154,13 +182,14 @@ def test_the_operations_page(dispatcher, cast, signed_in):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_operations_page_takes_as_many_queries_for_three_queues_as_for_one(
-    cast, signed_in, count, django_assert_num_queries
+    cast, signed_in, count, django_assert_num_queries, monkeypatch
 ):
+    monkeypatch.setattr(crons, "declared", list)  # those of other tests' workflows are asked for by one more
     for number in range(count):
         run = runs.start("ops-order", ORDER, by=SYSTEM)
         Run.objects.filter(id=run.id).update(queue=f"q{number}")
     client = signed_in(cast.ana)
     client.get("/operations/")
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         page = client.get("/operations/")
     assert len(page.context["queues"]) == count

@@ -4,13 +4,28 @@ import pytest
 
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock, codec, runs
-from flowapp.engine.models import ArchivedRun, Attempt, Checkpoint, LogLine, Run, SearchTerm, Signal
+from flowapp.engine.models import (
+    ArchivedRun,
+    Attempt,
+    BulkResult,
+    Checkpoint,
+    Event,
+    EventKey,
+    LogLine,
+    Run,
+    SearchTerm,
+    Signal,
+)
 from flowapp.engine.reading import relatives
-from flowapp.engine.upkeep import logbook, retention
+from flowapp.engine.reading.search import Filter
+from flowapp.engine.triggering import events
+from flowapp.engine.upkeep import bulk, logbook, outlived, retention
 from flowapp.engine.upkeep.retention import BadPolicy
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import current, scoped
 from tests import factories
+
+from . import flows
 
 ORDER = {"id": "A-1", "customer": "Nordwind", "total": "1"}
 
@@ -104,6 +119,67 @@ def test_one_workspace_that_cannot_be_served_delays_no_other(dispatcher, cast, m
     assert enforced("2d") == 1
 
 
+def test_events_go_once_no_run_is_left_that_could_take_them(dispatcher, cast):
+    def publish(count):
+        events.publish_all([events.New("ops/x", {"n": n, "of": [{"a": n}]}) for n in range(count)], by=SYSTEM)
+
+    publish(3)
+    clock.shift("1h")
+    waits = runs.start("ops-waits", None, by=SYSTEM)
+    clock.shift("1h")
+    publish(2)
+    with scoped(cast.globex.pk):
+        publish(2)
+    keep(10)
+    clock.shift("9d")
+    publish(1)
+    assert enforced("2d") == 0
+    assert Event.objects.count() == 3  # those since the start of the run that waits
+    assert {key.event_id for key in EventKey.objects.all()} == set(Event.objects.values_list("id", flat=True))
+    runs.cancel(waits.id, by=SYSTEM)
+    assert enforced("11d") == 1
+    retention.enforce(30)
+    assert (Event.objects.count(), EventKey.objects.count()) == (0, 0)
+    entries = AuditEntry.objects.filter(verb="events.deleted", actor_kind="policy")
+    assert [entry.after["events"] for entry in entries.order_by("seq")] == [3, 3]
+    with scoped(cast.globex.pk):
+        assert (Event.objects.count(), EventKey.objects.count()) == (2, 2)  # it has no policy
+
+
+def test_an_event_that_nobody_was_told_of_stays(dispatcher):
+    events.publish("ops/x", {"n": 1}, by=SYSTEM)
+    Event.objects.update(looked=False)
+    keep(1)
+    enforced("2d")
+    assert Event.objects.count() == 1
+
+
+def test_events_go_in_batches(dispatcher, monkeypatch):
+    monkeypatch.setattr(outlived, "BATCH", 4)
+    events.publish_all([events.New("ops/x", n) for n in range(10)], by=SYSTEM)
+    keep(1)
+    enforced("2d")
+    assert not Event.objects.exists()
+    assert AuditEntry.objects.filter(verb="events.deleted").count() == 3
+
+
+def test_what_bulk_verbs_did_goes_with_the_time_of_its_runs(dispatcher, monkeypatch):
+    monkeypatch.setattr(outlived, "BATCH", 2)
+    for _ in range(5):
+        runs.start("ops-waits", None, by=SYSTEM)
+    bulk.begin("cancel", Filter(), by=SYSTEM)
+    bulk.advance()
+    clock.shift("1d")
+    runs.start("ops-waits", None, by=SYSTEM)
+    running = bulk.begin("cancel", Filter(), by=SYSTEM)
+    keep(10)
+    assert enforced("9500m") == 0
+    assert BulkResult.objects.count() == 5
+    assert enforced("4d") == 5
+    assert not BulkResult.objects.exists()
+    assert [job.id for job in bulk.jobs()[0]] == [running]
+
+
 def test_what_needs_attention_or_waits_never_goes(dispatcher):
     stuck = runs.start("ops-waits", None, by=SYSTEM)
     Run.objects.filter(id=stuck.id).update(status="needs_attention")
@@ -129,6 +205,27 @@ def test_an_archived_run_can_be_read_whole(dispatcher, cast, call, signed_in):
     assert [line["message"] for line in document["log"]] == ["began", "charging Nordwind"]
     with scoped(cast.globex.pk):
         assert ArchivedRun.objects.count() == 0
+
+
+def test_an_error_shows_nobody_what_only_raises_it_again(dispatcher, cast, call, signed_in):
+    """Neither an archive nor a live run says more of an error, a child's or a batch's, than type, message and step."""
+    public = {"type": "Declined", "message": "no money", "step": "pay"}
+    child, parent = [runs.start(name, None, by=SYSTEM).id for name in ("ops-declined", "ops-declined-parent")]
+    dispatcher.drain(("elsewhere",))
+    dispatcher.drain()
+    family = [child, parent, *Run.objects.filter(parent_id=parent).values_list("id", flat=True)]
+    assert {run.status for run in Run.objects.filter(id__in=family)} == {"failed", "completed"}
+    assert len(family) == 4
+    paths = [f"/runs/{run}{page}" for run in family for page in ("", "/steps")]
+    assert all(flows.CANARY not in call("GET", path).content.decode() for path in paths)
+    keep(1)
+    assert enforced("2d") == 4
+    documents = [call("GET", f"/archived-runs/{run}").json() for run in family]
+    assert documents[0]["error"] == documents[0]["steps"][0]["error"] == public
+    assert documents[1]["steps"][0]["output"]["error"] == public
+    assert documents[1]["steps"][1]["output"]["errors"]["0"] == public | {"step": "decline"}
+    assert flows.CANARY not in str(documents)
+    assert "flows.py" not in str(documents)
 
 
 def test_each_workspace_has_its_own_policy(dispatcher, cast):

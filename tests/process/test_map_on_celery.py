@@ -1,4 +1,4 @@
-"""A map over thousands of items on two Celery workers, one of them killed in the middle: each item once, none lost."""
+"""A map over a thousand items on two Celery workers, one of them killed in the middle: each item once, none lost."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from tests.process.stories import ENDED
 
 pytestmark = [pytest.mark.own_servers, pytest.mark.xdist_group("process-map")]
 
-ITEMS = 2000
+ITEMS = 1000
 IN_FLIGHT = 4 * 8  # slots of a worker, items that a batch has under way at once
 
 

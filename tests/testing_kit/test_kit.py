@@ -1,8 +1,9 @@
 """A workflow under test: steps replaced, decisions scripted, time moved, the worker crashed."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from asgiref.sync import async_to_sync
 
 from flowapp import Context, PromptExpired, Retry, step, workflow
 from flowapp.engine import clock as engine_clock
@@ -31,8 +32,6 @@ async def order(ctx: Context, amount: int) -> str:
 @pytest.fixture(autouse=True)
 def _clean():
     CHARGED.clear()
-    yield
-    engine_clock.reset()
 
 
 async def test_steps_are_replaced_and_decisions_scripted():
@@ -66,3 +65,15 @@ async def test_a_crash_after_the_checkpoint_does_not_repeat_the_step(always_susp
 async def test_a_crash_before_the_checkpoint_repeats_the_step_under_the_same_key():
     run = await order.test(7, decisions={"review": "approve"}, crash=crash_before("charge"))
     assert (run.status, run.output, len(CHARGED), len(set(CHARGED))) == ("completed", "ref-7", 2, 1)
+
+
+@pytest.mark.parametrize("options", [{}, {"clock": Clock()}])
+def test_the_clock_is_put_back_when_the_test_ends(options):
+    async def a_test():
+        run = await order.test(7, decisions={"review": "approve"}, **options)
+        options.get("clock", Clock()).shift("1h")
+        await run.proceed()
+        assert engine_clock.now() - datetime.now(UTC) > timedelta(minutes=59)
+
+    async_to_sync(a_test)()
+    assert engine_clock.now() - datetime.now(UTC) < timedelta(minutes=1)

@@ -69,9 +69,15 @@ async def parent(ctx: Context, order: Order) -> str:
 
     assert_type(await ctx.invoke(child, order), Decimal)
     await ctx.invoke(child, "o1")  # type: ignore[misc]
+    fee: int = await ctx.invoke(child, order)  # type: ignore[arg-type]
+    paid: Address = await ctx.invoke(child, order)  # type: ignore[arg-type]
 
     assert_type(await ctx.map("rate", rate, [order]), list[Decimal])
+    assert_type(await ctx.map("rate", rate, [order], on_error="collect"), list[Decimal | BaseException])
     await ctx.map("rate", rate, ["o1"])  # type: ignore[arg-type]
+    rates: list[str] = await ctx.map("rate", rate, [order])  # type: ignore[arg-type]
+    kept: list[Decimal] = await ctx.map("rate", rate, [order], on_error="collect")  # type: ignore[assignment]
+    await ctx.map("rate", rate, [order], on_error="keep")  # type: ignore[call-overload]
 
     assert_type(await ctx.wait_for_signal("paid", type=int), int)
     assert_type(await ctx.wait_for_signal("paid", type=int, timeout="1h", default=None), int | None)
@@ -79,7 +85,12 @@ async def parent(ctx: Context, order: Order) -> str:
     assert_type(await ctx.prompt("ask", type="review", data=order), Decision[None])
     assert_type(await ctx.prompt("where", type="form", form=Address), Decision[Address])
     assert_type(await ctx.prompt("mend", type="edit", data=order), Decision[Order])
+    moved = await ctx.prompt("where", type="form", form=Address)
+    assert_type(moved.data.city, str)
+    street = moved.data.street  # type: ignore[attr-defined]
+    mended: Address = (await ctx.prompt("mend", type="edit", data=order)).data  # type: ignore[assignment]
+    total = (await ctx.prompt("ask", type="review", data=order)).data.total  # type: ignore[attr-defined]
     await ctx.prompt("ask", type="reveiw")  # type: ignore[call-overload]
 
     child.start("o1")  # type: ignore[arg-type]
-    return f"{wrong} {number}"
+    return f"{wrong} {number} {fee} {paid} {rates} {kept} {street} {mended} {total}"

@@ -6,12 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flowapp.engine import failures
-from flowapp.engine.errors import NeedsAttention
+from flowapp.engine import codec, failures, signal_types
+from flowapp.engine.errors import ChildNeedsAttention, NeedsAttention
+from flowapp.engine.records import Arrival
 from flowapp.engine.states import StepStatus
 from flowapp.engine.verbs.calls import Call
 
-from .outbox import NOTHING
+from .outbox import NOTHING, Entry
 
 
 def deliver(
@@ -27,6 +28,25 @@ def deliver(
     else:
         return _deliver_decoded(call, output)
     return None
+
+
+def arrived(call: Call, arrival: Arrival) -> Entry:
+    """The outcome of a wait. A signal that is not of the type asked for fails it, now and on every replay."""
+    output = arrival.outcome or None
+    if call.kind == "signal" and output is not None:
+        try:
+            return Entry(call, StepStatus.COMPLETED, output, None, arrival.arrived_at, value=call.decode(output))
+        except ValidationError as wrong:
+            error = failures.describe(signal_types.refusal(call.key[0].removeprefix("signal:"), wrong), call.key[0])
+            return Entry(call, StepStatus.FAILED, None, error, arrival.arrived_at)
+    return Entry(call, StepStatus.COMPLETED, output, None, arrival.arrived_at)
+
+
+def asked(arrival: Arrival) -> ChildNeedsAttention:
+    """What a person is asked when a step or map stopped for one on its queue."""
+    child: Any = codec.plain(arrival.outcome)
+    message = (child["error"] or {}).get("message", "it needs a person")
+    return ChildNeedsAttention(f"{arrival.name!r} stopped on its queue (run {child['run_id']}): {message}")
 
 
 def _deliver_decoded(call: Call, output: bytes | None) -> NeedsAttention | None:

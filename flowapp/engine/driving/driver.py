@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from flowapp.engine import clock, codec, failures, registry, telemetry, waits
-from flowapp.engine.errors import Fenced, NeedsAttention
+from flowapp.engine.errors import Fenced, NeedsAttention, UnknownWorkflow
 from flowapp.engine.loop import RunLoop
 from flowapp.engine.records import CheckpointRow, Claimed, End, Outcome, Recorded, Write, Written
 from flowapp.engine.registry import WorkflowDefinition
@@ -26,6 +26,7 @@ from flowapp.engine.states import RunStatus, StepStatus
 from flowapp.engine.verbs.calls import Call, Key
 
 from . import delivery, ending
+from .course import Course
 from .open_waits import OpenWaits
 from .openings import Rows
 from .outbox import NOTHING, Entry, Outbox
@@ -51,14 +52,14 @@ class RunDriver:
         self.finished = finished
         self.over = False
         self.replay: Replay[Recorded] = Replay(past.checkpoints)
-        recorded = frozenset((row.name, row.occurrence) for row in past.checkpoints)
-        self.waits = OpenWaits(past.waits, recorded)
+        self.waits = OpenWaits(past.waits, self.replay)
         self.steps = Steps(self, past.attempts)
         self.outbox = Outbox(self.replay.last_seq, sum(row.size for row in past.checkpoints))
         self.write = Writes(run, self.waits).build
         self.questions = Questions(self)
         begun = {*self.waits.keys, *self.steps.begun}
         self.runtime = Runtime(self, run, self.replay, self.waits, begun)
+        self.course = Course(self.replay, self.waits, self.runtime.calls)
         self.loop = RunLoop(self.runtime)  # type: ignore[abstract]  # what it lacks is refused by name
         self._main: asyncio.Task[Any] | None = None
         self._definition: WorkflowDefinition[Any, Any] | None = None
@@ -78,6 +79,8 @@ class RunDriver:
             args = (codec.decode(self.run.input, definition.input_type),) if definition.takes_input else ()
         except ValidationError as error:
             return self._stop_for_attention(NeedsAttention(f"the recorded input no longer fits the workflow: {error}"))
+        except UnknownWorkflow as missing:
+            return self.executor.seek(self, missing)
         except Exception as error:
             return self._stop_for_attention(NeedsAttention(str(error)))
         self._definition = definition
@@ -87,6 +90,13 @@ class RunDriver:
         body = definition.fn(self.executor.make_context(self.runtime), *args)
         self._main = self.loop.create_task(cast(Any, body), context=context)
         self.pump()
+
+    def sought(self, missing: UnknownWorkflow, left: bool) -> None:
+        """Its workflow is not in this process: it goes back in line for a worker that has it, or a person is asked."""
+        if left:
+            self.ask(self.write(requeue=True))
+        else:
+            self._stop_for_attention(NeedsAttention(str(missing)))
 
     def abandon(self) -> None:
         """Drop the run from memory: it suspended, was lost to another worker, or the process stops."""
@@ -155,6 +165,11 @@ class RunDriver:
         record = self.replay.next()
         if record is not None:
             return self._feed_record(record)
+        if self.replay.unreached and not main.done():
+            astray = self.course.astray(self.runtime.starting.values())
+            if astray is not None:
+                self.attend(astray)
+                return False
         if self.runtime.starting:
             self._start_calls(only_streams=main.done())
         entry = self.outbox.take()
@@ -164,6 +179,8 @@ class RunDriver:
         return bool(self.waits.arrived) and self._take_arrival()
 
     def _feed_record(self, record: Recorded) -> bool:
+        if self.replay.unreached:
+            self.course.feeds(record)
         call = self.runtime.calls.get((record.name, record.occurrence))
         if call is not None and record.large:
             self._fetching = True
@@ -219,13 +236,17 @@ class RunDriver:
             call = self.runtime.calls.get(key)
             if call is None or call.task is not None:
                 continue
+            if self.outbox and waits.gives_back(call.kind):
+                return False  # what the body hears first may make it give this one up, which is then for another wait
+            if not self.runtime.answered(call, self.waits.arrived[key].outcome):
+                return True
             arrival = self.waits.take(key)
             if call.step is not None:
                 self.waits.dropping.append(key)
                 call.since = clock.now()
                 self.steps.start(call)
                 return True
-            entry = Entry(call, StepStatus.COMPLETED, arrival.outcome or None, None, arrival.arrived_at)
+            entry = delivery.arrived(call, arrival)
             now = not self.outbox and not self.executor.always_suspend
             self.record(entry, since=arrival.since, drop=(key,), now=now)
             return True
@@ -257,6 +278,8 @@ class RunDriver:
             return
         if self._pausing:
             return self.ask(self.write(open_=True, suspend=True))
+        if self.waits.asking:
+            return self._stop_for_attention(delivery.asked(next(iter(self.waits.asking.values()))))
         if not self.waits:
             never = "the body awaits something that no step, wait or timer of this run will ever finish"
             return self._stop_for_attention(NeedsAttention(never))
@@ -331,6 +354,8 @@ class RunDriver:
             self.record(entry, since=call.since or now, drop=(call.key,) if has_row else ())
         elif waits.gives_back(call.kind):
             self._give_back(call)
+        if waits.gives_back(call.kind) and self.waits.unread(call.key[0], self.questions.open):
+            self.ask(self.write(collect=True))  # others may have what this one had
 
     def _give_back(self, call: Call) -> None:
         """The outcome of a wait is recorded, or about to be, but the body gave it up before it saw it."""
@@ -352,8 +377,7 @@ class RunDriver:
     def answered(self, answer: Written) -> None:
         """The store found this when it committed a write."""
         self._pausing = answer.pausing
-        for arrival in answer.arrivals:
-            self.waits.arrive(arrival)
+        self.waits.heard(answer.arrivals)
         self.questions.look_again(self.write)
         self.pump()
 
@@ -363,6 +387,9 @@ class RunDriver:
             return True
         if isinstance(outcome, Fenced):
             self.abandon()
+            return True
+        if isinstance(outcome, NeedsAttention):  # a room above refused what was to be opened
+            self._stop_for_attention(outcome)
             return True
         if isinstance(outcome, Exception):
             logger.error("run %s: a write was refused", self.run.id, exc_info=outcome)

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from flowapp.engine import clock
+from flowapp.engine import arrivals, clock
 from flowapp.engine.models import Wait
-from flowapp.engine.records import Arrival, Key, OpenWait
+from flowapp.engine.records import Arrival, Key, OpenWait, Recorded
+from flowapp.engine.replay import Replay
 from flowapp.engine.verbs.calls import Call
+
+EARLY = "early"  # in a wait's detail: it was opened while the body had not made all calls that are recorded
 
 
 class OpenWaits:
     """What a driver knows of its run's rows in the table of waits."""
 
-    def __init__(self, rows: Iterable[Wait], recorded: frozenset[Key]) -> None:
-        self._open: dict[Key, tuple[bytes, datetime | None]] = {}
+    def __init__(self, rows: Iterable[Wait], replay: Replay[Recorded]) -> None:
+        self._replay = replay
+        self.before: set[Key] = set()  # open when the run was claimed, and not by code newer than what is recorded
+        self._open: dict[Key, tuple[bytes, datetime | None, datetime]] = {}  # identity, deadline, opened when
         self._opening: dict[Key, Call] = {}
         self.arrived: dict[Key, Arrival] = {}
+        self.asking: dict[Key, Arrival] = {}  # of these the children need a person
         self.dropping: list[Key] = []
+        self._stale: dict[str, int] = {}  # names of waits, and how many answers to come were read too early for them
         for row in rows:
             key = (row.name, row.occurrence)
-            if key in recorded:
+            if replay.pending(key) is not None:
                 self.dropping.append(key)  # its outcome was committed without it
                 continue
-            self._open[key] = (bytes(row.args_hash), row.due_at)
+            self._open[key] = (bytes(row.args_hash), row.due_at, row.since)
+            if EARLY not in row.detail:
+                self.before.add(key)
             if row.arrival is not None:
-                assert row.arrived_at is not None
-                self.arrived[key] = Arrival(*key, bytes(row.outcome or b""), row.arrived_at, row.since)
+                self.arrive(arrivals.arrival_of(row))
 
     def __contains__(self, key: Key) -> bool:
         return key in self._open
@@ -57,6 +66,7 @@ class OpenWaits:
         """The body gave up this wait; True when it has a row that must be dropped."""
         self._opening.pop(key, None)
         self.arrived.pop(key, None)
+        self.asking.pop(key, None)
         return self._open.pop(key, None) is not None
 
     def void(self, key: Key) -> None:
@@ -65,10 +75,33 @@ class OpenWaits:
             self.dropping.append(key)
 
     def arrive(self, arrival: Arrival) -> None:
-        """Something arrived; what the run has taken meanwhile was only read too early."""
+        """Something arrived. What the run has taken meanwhile was only read too early, and so was what had arrived for
+        an earlier wait of the same key: the one before the last attempt of a step."""
         key = (arrival.name, arrival.occurrence)
-        if key in self._open:
+        if key not in self._open or self._open[key][2] != arrival.since:
+            return
+        if arrival.asks:
+            self.asking[key] = arrival
+        else:
+            self.asking.pop(key, None)
             self.arrived.setdefault(key, arrival)
+
+    def heard(self, found: Iterable[Arrival]) -> None:
+        """An answer of the store: what has arrived."""
+        for arrival in found:
+            if arrival.name not in self._stale:
+                self.arrive(arrival)
+        self._stale = {name: answers - 1 for name, answers in self._stale.items() if answers > 1}
+
+    def unread(self, name: str, answers: int) -> bool:
+        """Signals change hands with the next write: forget what had arrived for waits of this name, and what so many
+        answers to come say of it. False when there is none."""
+        keys = [key for key in self._open if key[0] == name]
+        for key in keys:
+            self.arrived.pop(key, None)
+        if keys and answers:
+            self._stale[name] = answers
+        return bool(keys)
 
     def take(self, key: Key) -> Arrival:
         """Consume what arrived for a wait."""
@@ -85,9 +118,11 @@ class OpenWaits:
         opening: list[OpenWait] = []
         for call in self._opening.values():
             assert call.opening is not None
-            self._open[call.key] = (call.args_hash, call.opening.due_at)
+            self._open[call.key] = (call.args_hash, call.opening.due_at, call.opening.since)
             opening.append(call.opening)
         self._opening = {}
+        if self._replay.unreached:
+            return [replace(row, detail={**row.detail, EARLY: True}) for row in opening]
         return opening
 
     def to_drop(self) -> list[Key]:
@@ -96,7 +131,7 @@ class OpenWaits:
         return dropping
 
     def nearest(self) -> float | None:
-        """Seconds until the next deadline."""
-        due = [at for _, at in self._open.values() if at is not None]
+        """Seconds until the next deadline of what has not arrived."""
+        due = [at for key, (_, at, _) in self._open.items() if at is not None and key not in self.arrived]
         due += [call.opening.due_at for call in self._opening.values() if call.opening and call.opening.due_at]
         return (min(due) - clock.now()).total_seconds() if due else None

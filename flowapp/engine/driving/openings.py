@@ -33,7 +33,7 @@ def build(run: Run, requester: Actor | None, calls: Sequence[Call]) -> list[Rows
 def _rows(run: Run, requester: Actor | None, call: Call) -> Rows:
     assert call.prepare is not None
     name, occurrence = call.key
-    ticket = WaitTicket(run.id, run.workspace_id, run.fence, f"{name}#{occurrence}", run.workflow, requester)
+    ticket = WaitTicket(run.id, run.workspace_id, run.fence, f"{name}#{occurrence}", run.workflow, requester, call.anew)
     try:
         return call.prepare(ticket)
     except NeedsAttention as attention:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import events
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -28,6 +29,7 @@ from flowapp.engine.errors import (
 )
 from flowapp.engine.errors import ReplayDiverged as Diverged
 from flowapp.engine.models import Run
+from flowapp.engine.reading import progress
 from flowapp.engine.records import OpenWait, Recorded
 from flowapp.engine.registry import StepDefinition
 from flowapp.engine.replay import Replay
@@ -36,6 +38,8 @@ from flowapp.engine.verbs.calls import Call, CallFuture, Decode, Key, WaitTicket
 from flowapp.tenancy.actors import Actor
 
 from .open_waits import OpenWaits
+
+ANEW_AT_MOST = 3  # what is void again and again, such as a rule's answer at once, is for people to look at
 
 
 class Owner(Protocol):
@@ -56,10 +60,13 @@ class Runtime:
         assert run.started_at is not None
         self.run = run
         self.input: Any = None
+        # What idempotency keys begin with: a run that continued as new is told apart from its earlier lives.
+        self.life = chance.life(run.id, run.generation)
         self.time = chance.began(run.origin, run.started_at)
         self.delivered = 0  # the number of the last recorded outcome that reached the body
         self.calls: dict[Key, Call] = {}  # made and not yet answered
         self.starting: dict[Key, Call] = {}  # of these, what begins when this turn of the body ends
+        self.maps: list[progress.Mapping] = []  # whose items run here
         self._owner = owner
         self._replay = replay
         self._waits = waits
@@ -130,25 +137,43 @@ class Runtime:
         detail: dict[str, Any] | None = None,
         prepare: Callable[[WaitTicket], Sequence[Model]] | None = None,
         reopen: bool = False,
+        void: Callable[[bytes], bool] | None = None,
     ) -> asyncio.Future[Any]:
         """Wait durably for something outside the run.
 
         `identity` is compared on replay. `decode` turns the stored outcome into the result (None: it ran out) or
         raises. `prepare` runs in a thread and returns rows to insert in the transaction that opens the wait. With
-        `reopen`, an open wait whose identity changed is closed and opened anew while nothing after it is recorded.
+        `reopen`, an open wait whose identity changed is closed and opened anew while nothing after it is recorded; so
+        is one to which something arrived that `void` says is no answer.
         """
         limit = None if timeout is None else _parsed(name, timeout)
         call = self._call(name, kind, codec.digest(self._stored(name, identity)), decode)
-        if self._recorded(call) or self._stays_open(call, reopen):
-            return call.future
-        now = clock.now()
-        call.since, call.prepare = now, prepare
-        due = due_at if due_at is not None else (now + limit if limit is not None else None)
-        call.opening = OpenWait(
-            *call.key, kind, call.args_hash, now, due, subject=subject, match=match, detail=detail or {}
-        )
-        self.starting[call.key] = call
+        call.prepare, call.void = prepare, void
+
+        def begin() -> None:
+            now = call.since = clock.now()
+            due = due_at if due_at is not None else (now + limit if limit is not None else None)
+            about = {**(detail or {}), "anew": call.anew} if call.anew else detail or {}
+            call.opening = OpenWait(*call.key, kind, call.args_hash, now, due, subject, match, about)
+            self.starting[call.key] = call
+
+        call.begin = begin
+        if not (self._recorded(call) or self._stays_open(call, reopen)):
+            begin()
         return call.future
+
+    def answered(self, call: Call, outcome: bytes) -> bool:
+        """Whether what arrived for a wait is its answer; when it is void, the wait is opened anew."""
+        if call.void is None or call.begin is None or not call.void(outcome):
+            return True
+        if call.anew == ANEW_AT_MOST:
+            what = f"the {call.kind} {call.key[0]!r} was answered {call.anew + 1} times on other content than it asks"
+            self._owner.attend(NeedsAttention(f"{what}, so the answer does not count; find out what changes it"))
+            return False
+        self._waits.void(call.key)
+        call.anew += 1
+        call.begin()
+        return False
 
     def _stays_open(self, call: Call, reopen: bool) -> bool:
         """Whether a wait is open already; one that was opened with other content is voided or stops the run."""
@@ -215,10 +240,15 @@ class Runtime:
         """Whether the body is still where it was before: something recorded or waited for lies ahead."""
         return self._replay.unfinished or bool(self._ahead)
 
-    @property
-    def life(self) -> str:
-        """What idempotency keys begin with: a run that continued as new is told apart from its earlier lives."""
-        return chance.life(self.run.id, self.run.generation)
+    @contextmanager
+    def mapping(self, name: str, of: int) -> Iterator[None]:
+        """Within this block a map of so many items runs in this run."""
+        mapping = progress.Mapping(name, self.uses(name) + 1, of, self.time)
+        self.maps.append(mapping)
+        try:
+            yield
+        finally:
+            self.maps.remove(mapping)
 
     def uses(self, name: str) -> int:
         """How often this name was used so far."""

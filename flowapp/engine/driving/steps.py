@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flowapp.engine import clock, failures, telemetry
-from flowapp.engine.errors import Fenced, NeedsAttention
+from flowapp.engine.errors import Fenced, NeedsAttention, StepTimeout
 from flowapp.engine.models import Attempt
 from flowapp.engine.records import AttemptRow, Key, OpenWait
 from flowapp.engine.states import StepStatus
@@ -48,8 +48,7 @@ class Steps:
                     NeedsAttention(f"step {call.key[0]!r} failed before with other arguments than now")
                 )
             if step.at_most_once and any(attempt.ended_at is None for attempt in before):
-                unknown = f"step {call.key[0]!r} was cut off and may run at most once: its outcome is unknown; "
-                return driver.attend(NeedsAttention(f"{unknown}find out whether it took effect, then retry or cancel"))
+                return driver.attend(_unknown(f"step {call.key[0]!r} was cut off"))
             if call.key in driver.waits:
                 return  # the wait between two attempts is open; its arrival starts the next one
             # An attempt that was cut off did not fail: it is made again under its own number.
@@ -70,6 +69,10 @@ class Steps:
         if not self._still_wanted(call):
             return
         assert call.step is not None
+        if call.step.at_most_once and isinstance(error, StepTimeout):
+            # It may have taken effect, or do so yet in its thread: its attempt stays open.
+            self._driver.attend(_unknown(str(error)))
+            return self._driver.pump_soon()
         delay = call.step.retry.delay(call.attempt, error)
         described = failures.describe(error, call.key[0])
         now = clock.now()
@@ -142,6 +145,12 @@ class Steps:
 def attempt_row(call: Call, started_at: datetime) -> AttemptRow:
     """The row of an attempt that has begun."""
     return AttemptRow(*call.key, call.attempt, call.args_hash, started_at)
+
+
+def _unknown(what: str) -> NeedsAttention:
+    """Nobody can tell whether a step that may run at most once took effect."""
+    advice = "find out whether it took effect, then retry or cancel"
+    return NeedsAttention(f"{what} and may run at most once: its outcome is unknown; {advice}")
 
 
 def _ignore(_: object) -> None:

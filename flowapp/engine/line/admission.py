@@ -42,7 +42,6 @@ def ident(workspace_id: UUID, workflow: str, key: str) -> UUID:
 def line_up(run: Run, control: FlowControl, *, event: Any, input: Any) -> None:
     """Give an unsaved run its priority and its limit."""
     run.priority = control.priority_of(event, input)
-    run.rank = -run.priority
     if control.counts:
         run.limit_id = ident(run.workspace_id, run.workflow, control.key_of(event, input))
         run.held = control.holds
@@ -159,7 +158,7 @@ def _let_in(limit: Limit, let_in: list[Run], now: datetime) -> None:
     place = claims.place_in_line(limit.workspace_id) if let_in else 0
     for number, run in enumerate(let_in):
         row = Run.unscoped.filter(pk=run.pk)
-        row.update(held=False, rank=-run.priority, vtime=place + number, updated_at=now)
+        row.update(held=False, rank=0, vtime=place + number, updated_at=now)
         signals.ring(run.queue)
         signals.tell(run.workspace_id, "run", str(run.id))
 

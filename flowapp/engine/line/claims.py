@@ -16,7 +16,7 @@ from flowapp.engine.records import Claimed, History, Key, Recorded
 from flowapp.engine.states import RunStatus
 from flowapp.tenancy.models import Workspace
 
-from . import caps
+from . import caps, knowledge, turns
 
 EXPIRED_RANK = -1_000_000  # runs of a lost worker are claimed before all others
 PRELOAD_BYTES = 64 * 1024  # larger outputs are read when the workflow reaches them
@@ -52,20 +52,31 @@ def _holds_suspect(worker_id: UUID) -> bool:
 
 
 def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int]) -> list[UUID]:
-    cap = caps.binding()
-    if cap is None and connection.vendor == "postgresql":
-        return postgresql.claim(worker_id, queues, limit, claims)
-    # SQLite has one writer at a time, so choosing and taking in one transaction is enough; a cap locks what it chooses.
+    cap, some_left = caps.binding(), knowledge.anything_left()
+    if cap is None and not some_left and connection.vendor == "postgresql":
+        ids = postgresql.claim(worker_id, queues, limit, claims)
+        if ids is not None:
+            return ids
+    # SQLite has one writer at a time, so choosing and taking in one transaction is enough; elsewhere a lock is taken.
     now = clock.now()
     with transaction.atomic():
-        ready = _ready(queues).filter(claims__range=claims).order_by("rank", "vtime", "id")
-        ids = list(ready.values_list("id", flat=True)[:limit]) if cap is None else caps.first_within(cap, ready, limit)
+        ready = _ready(queues).filter(claims__range=claims)
+        if some_left:
+            ready = knowledge.without(ready)
+        line = ready.order_by("rank", "vtime", "id")
+        if cap is not None:
+            ids = caps.first_within(cap, line, limit)
+        else:
+            ids = list(turns.locked(line).values_list("id", flat=True)[:limit])
+        if ids and turns.matter():
+            ids = turns.given(ids, ready)
         Run.unscoped.filter(id__in=ids).update(
             status=RunStatus.RUNNING,
             worker_id=worker_id,
             fence=F("fence") + 1,
             claims=F("claims") + 1,
             wake=False,
+            overtaken=False,
             started_at=Coalesce("started_at", Value(now, output_field=models.DateTimeField())),
             updated_at=now,
         )

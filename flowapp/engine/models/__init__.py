@@ -8,7 +8,9 @@ exists, and a trigger per checkpoint would cost more than the checkpoint.
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KT
+from django.db.models.functions import Now
 
+from flowapp.engine import clock
 from flowapp.engine.states import RunStatus
 from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.models import Workspace
@@ -29,6 +31,9 @@ __all__ = [  # of the other files; Django looks for tables in this module only
 ]
 
 READY = Q(status="queued", held=False)  # in line to be claimed
+ASKS = -1  # the `arrival` of a wait whose child needs a person: it stays open, and its outcome says why
+UNANSWERED = Q(arrival__isnull=True) | Q(arrival=ASKS)
+ORDERED = ~Q(priority=0) | Q(overtaken=True)  # whose place alone does not say when it is its turn
 
 
 class OfRun(ScopedModel):
@@ -55,11 +60,18 @@ class Run(ScopedModel):
     status = models.CharField(max_length=20, default=RunStatus.QUEUED)
     queue = models.CharField(max_length=100, default="default")
 
-    rank = models.IntegerField(default=0, help_text="Claim order, smallest first: expired runs, then by priority.")
+    rank = models.IntegerField(
+        default=0, help_text="Claim order, smallest first: runs of lost workers, then the others."
+    )
     vtime = models.BigIntegerField(default=0, help_text="Virtual time within the workspace, stamped when queued.")
     limit_id = models.UUIDField(null=True, help_text="The limit of flow control that it stands under.")
     held = models.BooleanField(default=False, help_text="Queued, and not in line: flow control keeps it back.")
-    priority = models.SmallIntegerField(default=0)
+    priority = models.SmallIntegerField(default=0, help_text="Among the runs of its workspace, highest first.")
+    overtaken = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="A run of higher priority took its turn: its place is no longer its own.",
+    )
     fence = models.BigIntegerField(default=0)
     worker_id = models.UUIDField(null=True)
     claims = models.IntegerField(default=0, help_text="Claims since the last progress; counts towards poison.")
@@ -98,8 +110,10 @@ class Run(ScopedModel):
         )
         indexes = (
             models.Index(F("queue"), F("rank"), F("vtime"), F("id"), condition=READY, name="run_ready"),
+            models.Index(F("rank"), F("vtime"), F("id"), condition=READY, name="run_in_line"),
             models.Index(F("workspace"), F("vtime"), condition=READY, name="run_lane"),
             models.Index(F("vtime"), condition=READY, name="run_virtual_time"),
+            models.Index(F("workspace"), F("priority").desc(), F("id"), condition=READY & ORDERED, name="run_ordered"),
             models.Index(F("worker_id"), condition=Q(status="running"), name="run_held"),
             models.Index(
                 F("limit_id"),
@@ -236,6 +250,7 @@ class Event(ScopedModel):
         )
         indexes = (
             models.Index(F("workspace"), F("name"), F("id"), name="event_by_name"),
+            models.Index(F("workspace"), F("id"), name="event_oldest"),
             models.Index(F("id"), condition=Q(looked=False), name="event_to_look"),
         )
 
@@ -282,6 +297,8 @@ class Schedule(ScopedModel):
     zone = models.CharField(max_length=60, default="UTC")
     next_at = models.DateTimeField(db_index=True)
     enabled = models.BooleanField(default=True)
+    # With a default in the database: while a deploy rolls, processes that do not know it insert, too.
+    seen_at = models.DateTimeField(default=clock.now, db_default=Now(), help_text="When code last declared it.")
 
     class Meta(ScopedModel.Meta):
         constraints = (
@@ -310,10 +327,12 @@ class Worker(models.Model):
     host = models.CharField(max_length=255)
     pid = models.IntegerField()
     queues = models.JSONField(default=list)
+    knows = models.JSONField(default=list, db_default=[], help_text='The workflows it has, as "name@version".')
     concurrency = models.IntegerField()
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField()
     lease_until = models.DateTimeField(db_index=True)
+    maps = models.JSONField(default=dict, db_default={}, help_text="What runs map here, as of the last heartbeat.")
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"

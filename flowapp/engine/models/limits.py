@@ -19,8 +19,8 @@ class Limit(ScopedModel):
 
     id = models.UUIDField(primary_key=True, editable=False)
     workflow = models.CharField(max_length=200)
-    rate_began = models.DateTimeField(null=True, help_text="When the present period of the rate began.")
-    rate_count = models.IntegerField(default=0, help_text="The starts since then.")
+    rate_began = models.DateTimeField(null=True, help_text="Since when the rate gives starts back.")
+    rate_count = models.IntegerField(default=0, help_text="The starts not given back yet.")
     next_at = models.DateTimeField(null=True, help_text="Before this moment throttle lets nobody start.")
     pending_id = models.UUIDField(null=True, help_text="The run whose start debounce still puts off.")
     pending_since = models.DateTimeField(null=True)

@@ -14,8 +14,8 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Count, Min
 
-from flowapp.engine import clock
-from flowapp.engine.models import READY, BulkJob, Event, Run, Timer, Wait, Worker
+from flowapp.engine import clock, crons, registry
+from flowapp.engine.models import READY, BulkJob, Event, Limit, Run, Timer, Wait, Worker
 from flowapp.engine.states import LIVE
 from flowapp.tenancy.models import Workspace
 
@@ -55,13 +55,23 @@ def queues(workspace_id: UUID | None = None) -> list[Queue]:
 
 
 def oldest_due(lines: Iterable[Queue] | None = None) -> Due | None:
-    """What is due longest: a ready run, a deadline of a wait, a timer, an event that nobody was told of."""
+    """What is due longest: a ready run, a deadline of a wait, a timer, a schedule, a limit's next start, an event that
+    nobody was told of.
+
+    What belongs to a workflow that this process does not know is another's to do, or was taken out of the code. What is
+    sent to other systems is not here: a receiver that is away is not our delay.
+    """
     now = clock.now()
+    known = {definition.name for definition in registry.newest()}
     lines = queues() if lines is None else lines
     found = {
         "a ready run that no worker took": min((line.since for line in lines), default=None),
         "a wait whose time has come": _oldest(Wait.unscoped.filter(arrival__isnull=True, due_at__lte=now), "due_at"),
         "a timer": _oldest(Timer.unscoped.filter(due_at__lte=now), "due_at"),
+        "a schedule's slot": _oldest(crons.due(now), "next_at"),
+        "a start that flow control put off": _oldest(
+            Limit.unscoped.filter(due_at__lte=now, workflow__in=known), "due_at"
+        ),
         "an event that nobody was told of": _oldest(Event.unscoped.filter(looked=False), "created_at"),
     }
     due = [(since, what) for what, since in found.items() if since is not None]

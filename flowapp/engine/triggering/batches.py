@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
+from flowapp import audit
 from flowapp.engine import clock, codec, registry, runs, starts, timers
 from flowapp.engine.durations import parse
+from flowapp.engine.errors import InvalidInput, UnknownWorkflow
 from flowapp.engine.limits import FlowControl
 from flowapp.engine.line import admission
+from flowapp.engine.models import Event, Run
 from flowapp.engine.models.limits import Collected, Limit
 from flowapp.engine.registry import WorkflowDefinition
-from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.actors import SYSTEM, Actor
 from flowapp.tenancy.scope import current
 
+logger = logging.getLogger("flowapp.engine")
 FULL_BYTES = 8 * 1024 * 1024  # a batch begins sooner than its run's input could become too large
 TIMER = "batch"
 AGAIN = timedelta(milliseconds=500)
+READ_AT_ONCE = 500
 
 
 @transaction.atomic
@@ -64,8 +71,10 @@ def collect(
 @timers.on_timer(TIMER)
 def _aged(timer: timers.DueTimer) -> None:
     """Begin the batch whose first item is old enough, and look again later where it is not."""
-    definition = registry.find(timer.data["workflow"])
-    again = _begin_aged(UUID(timer.key), definition)
+    try:
+        again = _begin_aged(UUID(timer.key), registry.find(timer.data["workflow"]))
+    except UnknownWorkflow:
+        again = clock.now() + AGAIN  # it is for a process that knows the workflow
     if again is not None:
         timers.schedule(TIMER, timer.key, again, timer.data)
 
@@ -86,13 +95,62 @@ def _begin_aged(limit_id: UUID, definition: WorkflowDefinition[Any, Any]) -> dat
     return None
 
 
-def _begin(limit: Limit, definition: WorkflowDefinition[Any, Any]) -> UUID:
-    """Make the run of what was collected; the caller saves the limit."""
+def _begin(limit: Limit, definition: WorkflowDefinition[Any, Any]) -> UUID | None:
+    """Make the run of what was collected, if any of it fits; the caller saves the limit."""
     items = Collected.objects.filter(limit_id=limit.id, data__isnull=False)
-    input = [codec.plain(item.data) for item in items.order_by("id")]
-    run = runs.unplaced_run(definition, input, by=SYSTEM)
-    run.limit_id = limit.id
-    runs.begin(run, by=SYSTEM)
-    items.update(data=None, run_id=run.id)
+    found = list(items.order_by("id"))
+    run: Run | str | None = _run_of(found, definition, _askers(found))
+    if isinstance(run, str):  # collected by other code than this, or the last one would have been refused
+        alone = {item: _run_of([item], definition, SYSTEM) for item in found}
+        refusals = {item: one for item, one in alone.items() if isinstance(one, str)}
+        found = [item for item in found if item not in refusals]
+        run = _run_of(found, definition, _askers(found)) if found else None
+        if isinstance(run, str):
+            refusals |= dict.fromkeys(found, run)
+        _drop(refusals, definition.name)
+    run_id = None
+    if isinstance(run, Run):
+        run.limit_id, run_id = limit.id, run.id
+        runs.begin(run, by=SYSTEM)
+    items.update(data=None, run_id=run_id)
     limit.collected = limit.collected_bytes = 0
-    return run.id
+    return run_id
+
+
+def _run_of(items: Sequence[Collected], definition: WorkflowDefinition[Any, Any], by: Actor) -> Run | str:
+    """The unsaved run of these items, or why they are none. It asks the database nothing."""
+    try:
+        return runs.unplaced_run(definition, [codec.plain(item.data) for item in items], by=by)
+    except InvalidInput as refusal:
+        return str(refusal)
+    except Exception as error:  # raised by the input's own code
+        logger.exception("the input of workflow %s could not be checked", definition.name)
+        return f"checking it failed: {type(error).__name__} (the server's log has more)"
+
+
+def _drop(refusals: Mapping[Collected, str], workflow: str) -> None:
+    """Say in the log, the audit log and the events themselves what became part of no run; the events stay."""
+    reasons = {_event_of(item): reason for item, reason in refusals.items()}
+    for event in Event.objects.filter(pk__in=reasons):
+        reason = reasons[str(event.pk)]
+        logger.error("event %s is left out of the batch of workflow %s: %s", event.pk, workflow, reason)
+        found = event.found or {"matched": [], "skipped": []}
+        found["matched"] = [one for one in found["matched"] if one.get("workflow") != workflow]
+        found["skipped"].append({"workflow": workflow, "reason": f"left out of its batch: {reason}"})
+        Event.objects.filter(pk=event.pk).update(found=found)
+    after = {"events": sorted(reasons)}
+    reason = "collected before the code changed, they do not fit the workflow's input"
+    audit.record(by=SYSTEM, verb="batch.dropped", target=f"workflow:{workflow}", after=after, reason=reason)
+
+
+def _event_of(item: Collected) -> str:
+    return (item.idempotency_key or "").split(":")[1]  # matching.py made it
+
+
+def _askers(items: Sequence[Collected]) -> Actor:
+    """The system, and beside it whoever sent one of the events: their ids stand in the items' keys."""
+    events = [_event_of(item) for item in items]
+    rows = (
+        Event.objects.filter(pk__in=some).values_list("sender", flat=True) for some in batched(events, READ_AT_ONCE)
+    )
+    return SYSTEM.joined_by(*(Actor.from_json(sender) for some in rows for sender in some))

@@ -7,22 +7,23 @@ An event and a wait may commit at the same moment without seeing each other, so 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import QuerySet
 
-from flowapp.engine import arrivals, clock, codec, expressions, facts, sweep, waits
+from flowapp.engine import arrivals, clock, codec, expressions, facts, registry, sweep, waits
 from flowapp.engine.errors import IdempotencyConflict, InvalidInput
 from flowapp.engine.models import Event, EventKey, EventTaken, Run, Wait
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.scope import current, scoped
 
-from .matching import Found, start_all
+from .matching import Found, listening, start_all
 
 logger = logging.getLogger("flowapp.engine")
 AT_ONCE = 500  # waits or events read at once in a look
@@ -37,64 +38,117 @@ class Published:
     duplicate: bool
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True)
+class New:
+    """An event to be published. With an `id` it counts once."""
+
+    name: str
+    data: Any = None
+    id: str | None = None
+
+
 def publish(name: str, data: Any = None, *, by: Actor, id: str | None = None) -> Published:
     """Publish a fact to the workspace in scope, within the caller's transaction.
 
     With an `id` the event counts once; the same id with other content raises IdempotencyConflict.
     """
-    if not name or len(name) > 200:
+    return publish_all([New(name, data, id)], by=by)[0]
+
+
+@transaction.atomic
+def publish_all(news: Sequence[New], *, by: Actor) -> list[Published]:
+    """Publish several facts, as `publish` does each: written at once, looked at once."""
+    rows = [_row(one, by) for one in news]
+    known = _known(rows)
+    made = [row for row in rows if row.external_id is None or known.setdefault(row.external_id, row) is row]
+    try:
+        with transaction.atomic(savepoint=bool(known)):
+            Event.objects.bulk_create(made)
+    except IntegrityError:
+        if not set(_known(made)):
+            raise
+        return publish_all(news, by=by)  # another with one of these ids was faster
+    shapes = {row.id: shape_of(row) for row in made}
+    keys = ((key, row) for row in made for key in set(expressions.keys(shapes[row.id]["data"])))
+    EventKey.objects.bulk_create([EventKey(match=key, event_id=row.id) for key, row in keys])
+    if made and facts.heard([current()]):
+        for row in made:
+            fact = facts.Fact(row.name, str(row.id), row.created_at, shapes[row.id]["data"], source=by.kind)
+            facts.tell(row.workspace_id, fact)
+    if made:
+        transaction.on_commit(partial(look_all, [row.id for row in made], current()), robust=True)
+    return [_published(row, known) for row in rows]
+
+
+def _row(new: New, by: Actor) -> Event:
+    if not new.name or len(new.name) > 200:
         raise InvalidInput([{"loc": ["name"], "msg": "an event needs a name of 1 to 200 characters"}])
-    stored = codec.encode(data)
-    digest = codec.digest(name.encode() + stored)
-    if id is not None and (known := _known(id, digest)):
-        return known
-    event = Event(
+    stored = codec.encode(new.data)
+    return Event(
         workspace_id=current(),
-        name=name,
+        name=new.name,
         data=stored,
-        external_id=id,
-        request_hash=digest,
+        external_id=new.id,
+        request_hash=codec.digest(new.name.encode() + stored),
         sender=by.as_json(),
         created_at=clock.now(),
     )
-    try:
-        with transaction.atomic(savepoint=id is not None):
-            event.save(force_insert=True)
-    except IntegrityError:
-        if id is not None and (known := _known(id, digest)):
-            return known
-        raise
-    keys = set(expressions.keys(codec.plain(stored)))
-    EventKey.objects.bulk_create(EventKey(match=key, event_id=event.id) for key in keys)
-    if facts.heard([event.workspace_id]):
-        shape = shape_of(event)
-        fact = facts.Fact(name, str(event.id), event.created_at, shape["data"], source=by.kind)
-        facts.tell(event.workspace_id, fact)
-    transaction.on_commit(partial(look, event.id, current()), robust=True)
-    return Published(event.id, duplicate=False)
 
 
-def _known(id: str, digest: bytes) -> Published | None:
-    event = Event.objects.filter(external_id=id).only("id", "request_hash").first()
-    if event is None:
-        return None
-    if bytes(event.request_hash) != digest:
-        raise IdempotencyConflict(f"an event with the id {id!r} was published before with other content")
-    return Published(event.id, duplicate=True)
+def _known(rows: Collection[Event]) -> dict[str, Event]:
+    """The events that were published before under the ids of these."""
+    ids = {row.external_id for row in rows if row.external_id is not None}
+    found: dict[str, Event] = {}
+    for some in batched(ids, AT_ONCE):
+        earlier = Event.objects.filter(external_id__in=some).only("id", "external_id", "request_hash")
+        found |= {str(row.external_id): row for row in earlier}
+    return found
+
+
+def _published(row: Event, known: Mapping[str, Event]) -> Published:
+    first = row if row.external_id is None else known[row.external_id]
+    if bytes(first.request_hash) != bytes(row.request_hash):
+        message = f"an event with the id {row.external_id!r} was published before with other content"
+        raise IdempotencyConflict(message)
+    return Published(first.id, duplicate=first is not row)
 
 
 def look(event_id: UUID, workspace_id: UUID) -> None:
     """After an event is committed: hand it to the waits it matches and start the workflows it triggers."""
+    look_all([event_id], workspace_id)
+
+
+def look_all(event_ids: Sequence[UUID], workspace_id: UUID) -> None:
+    """The same for several of a workspace; those that nobody can be listening for cost next to nothing."""
     with scoped(workspace_id):
-        event = Event.objects.get(pk=event_id)
-        shape = shape_of(event)
-        found = Found()
-        for run_id, name, occurrence in _candidates(event):
+        waited_for: dict[str, bool] = {}  # who begins to wait meanwhile looks back by itself
+        for some in batched(event_ids, AT_ONCE):
+            quiet = []
+            for event in Event.objects.filter(pk__in=some).order_by("id"):
+                heard = any(listening(one, event.name, event.sender) for one in registry.newest())
+                if not heard and event.name not in waited_for:
+                    waited_for[event.name] = _waits_for(event.name).exists()
+                if heard or waited_for[event.name]:
+                    _look_at(event)
+                else:
+                    quiet.append(event.id)
+            if quiet:
+                Event.objects.filter(pk__in=quiet).update(looked=True)
+
+
+def _look_at(event: Event) -> None:
+    """Look for who listens for one event; where that fails, the sweep does it again and the others go on."""
+    try:
+        shape, found = shape_of(event), Found()
+        for run_id, name, occurrence in _candidates(event, shape):
             if _offer(event, shape, run_id, (name, occurrence)):
                 found.matched.append({"run_id": str(run_id), "wait": name})
         start_all(event, shape, found)
-        Event.objects.filter(pk=event_id).update(looked=True, found=found.as_json())
+        Event.objects.filter(pk=event.id).update(looked=True, found=found.as_json())
+    except (OperationalError, InterfaceError):
+        raise  # what else there is would fail, too
+    except Exception:
+        logger.exception("the event %s (%s) could not be looked at; the next sweep tries again", event.id, event.name)
 
 
 def found_by(event_id: UUID) -> Found:
@@ -102,12 +156,20 @@ def found_by(event_id: UUID) -> Found:
     event = Event.objects.get(pk=event_id)
     found = Found(**(event.found or {}))
     took = {(one["run_id"], one.get("wait")) for one in found.matched}
-    open_ = Wait.objects.filter(kind="event", subject=event.name, arrival__isnull=True).order_by("run_id", "name")
+    open_ = _waits_for(event.name).order_by("run_id", "name")
     for run_id, name, detail in open_.values_list("run_id", "name", "detail")[:MISSES_SHOWN]:
         if (str(run_id), name) not in took:
-            reason = f"match is false: {detail['match']}" if detail.get("match") else "it waits since after the event"
-            found.skipped.append({"run_id": str(run_id), "wait": name, "reason": reason})
+            found.skipped.append({"run_id": str(run_id), "wait": name, "reason": _miss(event, detail)})
     return found
+
+
+def _miss(event: Event, detail: Mapping[str, Any]) -> str:
+    """Why a wait did not take an event."""
+    match, refusal = detail.get("match"), None
+    if match:
+        condition = expressions.compile(match)
+        refusal = condition.refusal("match", event=shape_of(event), input=detail.get("input"))
+    return refusal or "it waits since after the event"
 
 
 def found_by_each(event_ids: Collection[UUID]) -> dict[UUID, Found]:
@@ -121,12 +183,15 @@ def shape_of(event: Event) -> dict[str, Any]:
     return {"id": event.external_id or str(event.id), "name": event.name, "data": codec.plain(event.data)}
 
 
-def _candidates(event: Event) -> list[tuple[UUID, str, int]]:
+def _waits_for(name: str) -> QuerySet[Wait]:
+    return Wait.objects.filter(kind="event", subject=name, arrival__isnull=True)
+
+
+def _candidates(event: Event, shape: Mapping[str, Any]) -> list[tuple[UUID, str, int]]:
     """The waits that the event may match: by an indexed value, or any without one (or all, when it has too many)."""
-    found = Wait.objects.filter(kind="event", subject=event.name, arrival__isnull=True)
-    keys = EventKey.objects.filter(event_id=event.id)
-    if not keys.filter(match=expressions.TOO_MANY).exists():
-        found = found.filter(Q(match=b"") | Q(match__in=keys.values("match")))
+    found, keys = _waits_for(event.name), expressions.keys(shape["data"])
+    if expressions.TOO_MANY not in keys:
+        found = found.filter(match__in=[b"", *set(keys)])
     return list(found.order_by("run_id", "since", "occurrence").values_list("run_id", "name", "occurrence"))
 
 
@@ -185,13 +250,18 @@ def look_back(run_id: UUID, name: str, occurrence: int) -> None:
 @sweep.chore
 def look_again() -> None:
     """Look for what a crash kept from being looked at."""
-    now = clock.now()
-    late = now - sweep.GRACE
-    for event_id, workspace_id in Event.unscoped.filter(looked=False, created_at__lt=late).values_list(
-        "id", "workspace_id"
-    )[: sweep.BATCH]:
-        look(event_id, workspace_id)
-    for run_id, name, occurrence in Wait.unscoped.filter(looked=False, since__lt=late).values_list(
-        "run_id", "name", "occurrence"
-    )[: sweep.BATCH]:
-        look_back(run_id, name, occurrence)
+    late = clock.now() - sweep.GRACE
+    events = Event.unscoped.filter(looked=False, created_at__lt=late).order_by("id")
+    by_workspace: dict[UUID, list[UUID]] = {}
+    for workspace_id, event_id in events.values_list("workspace_id", "id")[: sweep.BATCH]:
+        by_workspace.setdefault(workspace_id, []).append(event_id)
+    for workspace_id, event_ids in by_workspace.items():
+        look_all(event_ids, workspace_id)
+    waits = Wait.unscoped.filter(looked=False, since__lt=late).order_by("since")
+    for run_id, name, occurrence in waits.values_list("run_id", "name", "occurrence")[: sweep.BATCH]:
+        try:
+            look_back(run_id, name, occurrence)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("the wait %s of run %s could not be looked at; the next sweep tries again", name, run_id)

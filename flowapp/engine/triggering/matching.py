@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from django.db import InterfaceError, OperationalError
 
 from flowapp.engine import registry, runs, triggers
 from flowapp.engine.errors import IdempotencyConflict, InvalidInput, StartSkipped
@@ -31,26 +33,21 @@ class Found:
 
 
 def start_all(event: Event, shape: Mapping[str, Any], found: Found) -> None:
-    """Start the workflows that an event triggers, each once."""
+    """Start the workflows that an event triggers, each once; one that fails keeps no other from its start."""
     for definition in registry.newest():
-        listening = [trigger for trigger in definition.triggers if _hears(trigger, event)]
-        if any(_fires(trigger, event, shape) for trigger in listening):
+        refusals = [triggers.refusal(trigger, shape) for trigger in listening(definition, event.name, event.sender)]
+        if None in refusals:
             _start(event, shape, definition, found)
-        elif listening:
-            conditions = " and ".join(str(getattr(trigger, "when", "")) for trigger in listening)
-            found.skipped.append({"workflow": definition.name, "reason": f"when is false: {conditions}"})
+        elif refusals:
+            found.skipped.append({"workflow": definition.name, "reason": " and ".join(map(str, refusals))})
 
 
-def _hears(trigger: object, event: Event) -> bool:
-    if isinstance(trigger, triggers.Webhook):
-        return replace(trigger, when=None).matches(event.sender, {})
-    return isinstance(trigger, triggers.Event) and trigger.hears(event.name)
-
-
-def _fires(trigger: object, event: Event, shape: Mapping[str, Any]) -> bool:
-    if isinstance(trigger, triggers.Webhook):
-        return trigger.matches(event.sender, shape)
-    return isinstance(trigger, triggers.Event) and trigger.matches(event.name, shape)
+def listening(
+    definition: WorkflowDefinition[Any, Any], name: str, sender: Mapping[str, Any]
+) -> list[triggers.Event | triggers.Webhook]:
+    """The triggers of a workflow that hear events of this name and sender."""
+    hearing = (one for one in definition.triggers if isinstance(one, triggers.Event | triggers.Webhook))
+    return [trigger for trigger in hearing if trigger.hears(name, sender)]
 
 
 def _start(event: Event, shape: Mapping[str, Any], definition: WorkflowDefinition[Any, Any], found: Found) -> None:
@@ -67,5 +64,11 @@ def _start(event: Event, shape: Mapping[str, Any], definition: WorkflowDefinitio
         if isinstance(refusal, InvalidInput):
             logger.warning("event %s (%s) does not fit workflow %s: %s", event.id, event.name, definition.name, refusal)
         found.skipped.append({"workflow": definition.name, "reason": str(refusal)})
+    except (OperationalError, InterfaceError):
+        raise  # looked at again
+    except Exception as error:
+        logger.exception("event %s (%s) could not start workflow %s", event.id, event.name, definition.name)
+        reason = f"starting it failed: {type(error).__name__} (the server's log has more)"
+        found.skipped.append({"workflow": definition.name, "reason": reason})
     else:
         found.matched.append({"workflow": definition.name, "run_id": None if run_id is None else str(run_id)})

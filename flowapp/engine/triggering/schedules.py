@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
-from flowapp.engine import clock, registry, runs, sweep
-from flowapp.engine.errors import InvalidInput, StartSkipped
+from flowapp.engine import clock, crons, runs, sweep
+from flowapp.engine.errors import StartSkipped
 from flowapp.engine.models import Schedule
 from flowapp.engine.registry import WorkflowDefinition
 from flowapp.engine.triggers import Cron
@@ -19,32 +19,28 @@ from flowapp.tenancy.scope import scoped
 logger = logging.getLogger("flowapp.engine")
 INSTALL_EVERY = timedelta(minutes=1)
 BACKFILL_AT_MOST = 100  # runs
+SEEN_EVERY = timedelta(hours=1)
+FORGOTTEN_AFTER = timedelta(days=7)  # longer than any deploy rolls
 LATE = timedelta(minutes=1)  # a slot that is older was missed
 
 
-def crons() -> list[tuple[WorkflowDefinition[object, object], Cron]]:
-    """Every cron trigger of the newest workflows."""
-    return [
-        (definition, trigger)
-        for definition in registry.newest()
-        for trigger in definition.triggers
-        if isinstance(trigger, Cron)
-    ]
-
-
 def install() -> None:
-    """Give every workspace a row for every cron trigger, and remove rows whose trigger is gone from the code."""
-    wanted = {(definition.name, cron.expression, cron.tz): cron for definition, cron in crons()}
+    """Give every workspace a row for every cron trigger, and remove those that no process has known for long.
+
+    While a deploy rolls, processes that know a trigger and processes that do not install in turns.
+    """
+    now = clock.now()
+    wanted = {(definition.name, cron.expression, cron.tz): cron for definition, cron in crons.declared()}
     for workspace_id in Workspace.objects.values_list("id", flat=True):
         with scoped(workspace_id):
             known = {(row.workflow, row.expression, row.zone): row for row in Schedule.objects.all()}
-            for key, row in known.items():
-                if key not in wanted:
-                    row.delete()
-            now = clock.now()
+            seen = [row.pk for key, row in known.items() if key in wanted and row.seen_at < now - SEEN_EVERY]
+            Schedule.objects.filter(pk__in=seen).update(seen_at=now)
+            gone = [row.pk for key, row in known.items() if key not in wanted]
+            Schedule.objects.filter(pk__in=gone, seen_at__lt=now - FORGOTTEN_AFTER).delete()
             Schedule.objects.bulk_create(
                 [
-                    Schedule(workflow=key[0], expression=key[1], zone=key[2], next_at=cron.next(now))
+                    Schedule(workflow=key[0], expression=key[1], zone=key[2], next_at=cron.next(now), seen_at=now)
                     for key, cron in wanted.items()
                     if key not in known
                 ],
@@ -57,12 +53,17 @@ def start_due() -> None:
     """Start a run for each slot that has come, and for those missed while nothing ran as their trigger says."""
     _install_now_and_then()
     now = clock.now()
-    triggers = {(definition.name, cron.expression, cron.tz): (definition, cron) for definition, cron in crons()}
-    for schedule in Schedule.unscoped.filter(next_at__lte=now, enabled=True)[: sweep.BATCH]:
-        found = triggers.get((schedule.workflow, schedule.expression, schedule.zone))
-        if found is not None:
+    triggers = {
+        (definition.name, cron.expression, cron.tz): (definition, cron) for definition, cron in crons.declared()
+    }
+    for schedule in crons.due(now).order_by("next_at")[: sweep.BATCH]:
+        try:
             with scoped(schedule.workspace_id):
-                _start(schedule, *found, now)
+                _start(schedule, *triggers[schedule.workflow, schedule.expression, schedule.zone], now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("the schedule of workflow %s could not be served; the next sweep tries", schedule.workflow)
 
 
 _installed_at: datetime | None = None
@@ -74,7 +75,7 @@ def _install_now_and_then() -> None:
     now = clock.now()
     if _installed_at is None or abs(now - _installed_at) > INSTALL_EVERY:
         _installed_at = now
-        if crons() or Schedule.unscoped.exists():
+        if crons.declared() or Schedule.unscoped.exists():
             install()
 
 
@@ -84,11 +85,15 @@ def _start(schedule: Schedule, definition: WorkflowDefinition[object, object], c
     for slot in _slots(schedule, cron, now) if moved else ():
         key = f"cron:{schedule.id}:{slot.isoformat()}"
         try:
-            runs.start_run(definition, cron.input_at(slot), by=SYSTEM, idempotency_key=key)
-        except InvalidInput:
-            logger.exception("the schedule of workflow %s has an input that does not fit", definition.name)
+            with transaction.atomic():
+                runs.start_run(definition, cron.input_at(slot), by=SYSTEM, idempotency_key=key)
         except StartSkipped as skipped:
             logger.info("the slot %s of workflow %s started nothing: %s", slot.isoformat(), definition.name, skipped)
+        except (OperationalError, InterfaceError):
+            raise  # the slot is tried again
+        except Exception:
+            # Such as an input that does not fit, or a function that fails to make it: the next slot may go better.
+            logger.exception("the slot %s of workflow %s started nothing", slot.isoformat(), definition.name)
 
 
 def _slots(schedule: Schedule, cron: Cron, now: datetime) -> list[datetime]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
 from flowapp import audit
@@ -122,8 +122,19 @@ def advance(seconds: float = 5.0) -> bool:
     until = time.monotonic() + seconds
     jobs = list(BulkJob.unscoped.filter(status="running").order_by("id")[:100])
     while jobs and time.monotonic() < until:
-        jobs = [job for job in jobs if _advance(job, until)]
+        jobs = [job for job in jobs if _attempt(job, until)]
     return bool(jobs)
+
+
+def _attempt(job: BulkJob, until: float) -> bool:
+    """One batch of a job; what is wrong with one keeps the others from nothing."""
+    try:
+        return _advance(job, until)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away, for all of them
+    except Exception:
+        logger.exception("the bulk job %s failed; it is tried again", job.id)
+        return False
 
 
 def _advance(job: BulkJob, until: float) -> bool:
@@ -158,7 +169,7 @@ def _one(job: BulkJob, run_id: UUID) -> bool:
         try:
             with transaction.atomic():
                 _do(job, run_id)
-        except DatabaseError:
+        except (OperationalError, InterfaceError):
             raise  # tried again
         except Exception as error:
             message = str(error)[:500] or type(error).__name__

@@ -2,7 +2,7 @@
 
 A run goes with everything the engine keeps of it. Prompts and the audit log stay: who decided what is evidence. What is
 live never goes, nor what a live run is the parent or child of; and a child never before its parent, which takes over
-what its children did when it is retried.
+what its children did when it is retried. With the runs go the events and the reports of bulk verbs of their time.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.apps import apps
-from django.db import Error, connection, models, transaction
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from pydantic_core import from_json, to_json
 
 from flowapp import audit
-from flowapp.engine import clock, codec
+from flowapp.engine import clock, codec, failures
 from flowapp.engine.errors import FlowappError, RunNotFound
 from flowapp.engine.models import ArchivedRun, BulkResult, Checkpoint, LogLine, Retention, Run
 from flowapp.engine.states import TERMINAL
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.scope import scoped
+
+from . import outlived
 
 logger = logging.getLogger("flowapp.engine")
 BATCH: Final = 100  # runs a transaction
@@ -77,28 +79,35 @@ def enforce(seconds: float = 5.0) -> int:
     gone = 0
     left = list(Retention.unscoped.filter(days__isnull=False).order_by("?"))  # time may run out before the last one
     while left and time.monotonic() < until:
-        done = [(found, _attempt(found)) for found in left]
-        gone += sum(runs for _, runs in done)
-        left = [found for found, runs in done if runs == BATCH]
+        done = [(found, *_attempt(found)) for found in left]
+        gone += sum(runs for _, runs, _ in done)
+        left = [found for found, _, more in done if more]
     return gone
 
 
-def _attempt(found: Retention) -> int:
-    """One batch of a workspace; what is wrong with one keeps the others from nothing."""
+def _attempt(found: Retention) -> tuple[int, bool]:
+    """One batch of a workspace: how many runs went, and whether there is more; what is wrong with one keeps the others
+    from nothing."""
     try:
         with scoped(found.workspace_id):
-            return _batch(found)
-    except Error:
-        raise
+            runs = _batch(found)
+            others = outlived.let_go(_before(found), by=POLICY)
+            return runs, runs == BATCH or others
+    except (OperationalError, InterfaceError):
+        raise  # the database is away, for all of them
     except Exception:
         logger.exception("retention failed in workspace %s; it is tried again", found.workspace_id)
-        return 0
+        return 0, False
+
+
+def _before(found: Retention) -> datetime:
+    return clock.now() - timedelta(days=found.days or LONGEST)
 
 
 @transaction.atomic
 def _batch(found: Retention) -> int:
     """Let one batch go; returns how many."""
-    before = clock.now() - timedelta(days=found.days or LONGEST)
+    before = _before(found)
     skip = connection.features.has_select_for_update_skip_locked
     over = _over(before).order_by("ended_at").select_for_update(of=("self",), skip_locked=skip)
     ids = list(over.values_list("id", flat=True)[:BATCH])
@@ -182,20 +191,22 @@ def _archived(run: Run) -> ArchivedRun:
 
 def _document(run: Run) -> dict[str, Any]:
     """Everything people could see of the run."""
-    names = ("id", "workflow", "version", "status", "error", "requester", "parent_id", "search", "idempotency_key")
+    names = ("id", "workflow", "version", "status", "requester", "parent_id", "search", "idempotency_key")
     times = ("created_at", "started_at", "ended_at")
     facts = {name: getattr(run, name) for name in (*names, *times)}
     steps = Checkpoint.objects.filter(run_id=run.id).order_by("seq").iterator(500)
     lines = LogLine.objects.filter(run_id=run.id).order_by("id")
     return facts | {
         "input": codec.plain(run.input),
-        "output": codec.plain(run.output),
+        "output": failures.shown(run.output),
+        "error": failures.public(run.error),
         "steps": [_step(row) for row in steps],
         "log": list(lines.values("at", "level", "logger", "step", "occurrence", "attempt", "message", "fields")),
     }
 
 
 def _step(row: Checkpoint) -> dict[str, Any]:
-    names = ("name", "occurrence", "seq", "kind", "status", "attempts", "started_at", "ended_at", "error")
+    names = ("name", "occurrence", "seq", "kind", "status", "attempts", "started_at", "ended_at")
     facts = {name: getattr(row, name) for name in names}
-    return facts | {"input": codec.plain(row.input), "output": codec.plain(row.output)}
+    outcome = {"output": failures.shown(row.output), "error": failures.public(row.error)}
+    return facts | {"input": codec.plain(row.input)} | outcome

@@ -59,6 +59,9 @@ class Call:
     task: asyncio.Task[None] | None = None
     opening: OpenWait | None = None
     prepare: Callable[[WaitTicket], Sequence[Model]] | None = None
+    void: Callable[[bytes], bool] | None = None  # whether what arrived is no answer to what is asked
+    begin: Callable[[], None] | None = None  # opens the wait
+    anew: int = 0  # how often that was for want of an answer that counts
     since: datetime | None = None
     notes: dict[str, Any] | None = None  # what the step said of itself, for its span
     reserved: bool = False  # an atomic step whose own transaction is about to commit
@@ -74,10 +77,12 @@ class WaitTicket:
     key: str
     workflow: str
     requester: Actor | None
+    anew: int = 0
 
     def row_id(self, purpose: str) -> UUID:
         """The primary key of the row of this purpose: the same when a commit is repeated, new when opened anew."""
-        return uuid5(self.run_id, f"{self.key}:{purpose}:{self.fence}")
+        again = f".{self.anew}" if self.anew else ""
+        return uuid5(self.run_id, f"{self.key}:{purpose}:{self.fence}{again}")
 
     def run_id_at(self, moment: datetime) -> UUID:
         """The same for a child run, whose id carries the moment of its start as every run's does."""

@@ -17,13 +17,13 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 from uuid import UUID
 
-from flowapp.engine import codec, expressions, registry
+from flowapp.engine import codec, expressions, registry, signal_types, whereabouts
 from flowapp.engine.durations import Duration, seconds
 from flowapp.engine.errors import ContinueAsNew, WaitTimeout
 from flowapp.engine.handle import Run
 from flowapp.engine.registry import NO_INPUT, StepDefinition, WorkflowDefinition, define_step, step
 from flowapp.engine.retry import Retry
-from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.actors import SYSTEM, Actor
 
 from . import fanout
 
@@ -115,7 +115,8 @@ class EngineVerbs:
     ) -> Future[Any]:
         """The next signal of this name, as `type`. Signals sent before are buffered and taken in order.
 
-        Raises WaitTimeout when the timeout passes and no default was given.
+        Raises WaitTimeout when the timeout passes and no default was given; InvalidSignal when one that was sent before
+        is not of this type (while the run waits, such a one is refused).
         """
 
         def decode(outcome: bytes | None) -> Any:
@@ -126,7 +127,13 @@ class EngineVerbs:
             raise WaitTimeout(f"no signal {name!r} arrived within {timeout}")
 
         return self._runtime.wait(
-            "signal", f"signal:{name}", identity=name, subject=name, timeout=timeout, decode=decode
+            "signal",
+            f"signal:{name}",
+            identity=name,
+            subject=name,
+            detail=signal_types.named(type),
+            timeout=timeout,
+            decode=decode,
         )
 
     def now(self) -> datetime:
@@ -141,10 +148,63 @@ class EngineVerbs:
         """A number in [0, 1), the same on replay."""
         return self._runtime.random()
 
+    @overload
     def map[T, R](
         self,
         name: str,
-        fn: Callable[[T], Awaitable[R]] | Callable[[T], R],
+        fn: Callable[[T], Awaitable[R]],
+        items: Iterable[T],
+        *,
+        limit: int | None = None,
+        queue: str | None = None,
+        retry: Retry | None = None,
+        timeout: Duration | None = None,
+        on_error: Literal["raise"] = "raise",
+    ) -> Awaitable[list[R]]: ...
+    @overload
+    def map[T, R](
+        self,
+        name: str,
+        fn: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        limit: int | None = None,
+        queue: str | None = None,
+        retry: Retry | None = None,
+        timeout: Duration | None = None,
+        on_error: Literal["raise"] = "raise",
+    ) -> Awaitable[list[R]]: ...
+    @overload
+    def map[T, R](
+        self,
+        name: str,
+        fn: Callable[[T], Awaitable[R]],
+        items: Iterable[T],
+        *,
+        limit: int | None = None,
+        queue: str | None = None,
+        retry: Retry | None = None,
+        timeout: Duration | None = None,
+        on_error: Literal["collect"],
+    ) -> Awaitable[list[R | BaseException]]: ...
+    @overload
+    def map[T, R](
+        self,
+        name: str,
+        fn: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        limit: int | None = None,
+        queue: str | None = None,
+        retry: Retry | None = None,
+        timeout: Duration | None = None,
+        on_error: Literal["collect"],
+    ) -> Awaitable[list[R | BaseException]]: ...
+
+    def map[T](
+        self,
+        name: str,
+        fn: Callable[[T], Any],
         items: Iterable[T],
         *,
         limit: int | None = None,
@@ -152,7 +212,7 @@ class EngineVerbs:
         retry: Retry | None = None,
         timeout: Duration | None = None,
         on_error: Literal["raise", "collect"] = "raise",
-    ) -> Awaitable[list[R]]:
+    ) -> Awaitable[list[Any]]:
         """Run a step for every item and keep each outcome; results come in the items' order.
 
         `limit` bounds how many run at once; `queue` spreads them over the workers of that queue. With
@@ -165,7 +225,18 @@ class EngineVerbs:
         if queue is not None or definition.queue not in (None, self._runtime.run.queue):
             return self._runtime.map_elsewhere(definition, name, list(items), limit, collect=on_error == "collect")
         call: Callable[[T], Future[Any]] = lambda item: self._runtime.call_step(definition, name, (item,), {})  # noqa: E731
-        return fanout.over_items(call, items, limit, on_error)
+        return self._map_here(name, call, list(items), limit, on_error)
+
+    async def _map_here(
+        self,
+        name: str,
+        call: Callable[[Any], Future[Any]],
+        items: list[Any],
+        limit: int | None,
+        on_error: Literal["raise", "collect"],
+    ) -> list[Any]:
+        with self._runtime.mapping(name, len(items)):
+            return await fanout.over_items(call, items, limit, on_error)
 
     async def first(self, **branches: Awaitable[Any]) -> fanout.Winner[Any]:
         """Wait for the branch that finishes first; the others are cancelled."""
@@ -305,14 +376,22 @@ async def _append(chunk: Any) -> Any:
 def _publish_event(name: str, data: Any) -> None:
     from flowapp.engine.triggering import events
 
-    events.publish(name, data, by=SYSTEM, id=step.idempotency_key)
+    asker = _asker()
+    # An inbound webhook is a system too, and an event in its name would be another delivery.
+    by = SYSTEM.joined_by(*asker.also) if asker.kind == "system" else asker
+    events.publish(name, data, by=by, id=step.idempotency_key)
 
 
 def _start_unawaited(name: str, version: int, input: Any) -> str:
     from flowapp.engine import runs
 
     definition = registry.find(name, version)
-    return str(runs.start_run(definition, input, by=SYSTEM, idempotency_key=step.idempotency_key).id)
+    return str(runs.start_run(definition, input, by=_asker(), idempotency_key=step.idempotency_key).id)
+
+
+def _asker() -> Actor:
+    """Who asked for this run: what it brings about is asked for by them too."""
+    return whereabouts.requester() or SYSTEM
 
 
 def _release_lock(key: str, run_id: UUID) -> None:

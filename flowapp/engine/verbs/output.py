@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Exists, Max
 
 from flowapp.engine import queries
 from flowapp.engine.errors import RunNotFound
@@ -67,7 +67,8 @@ def line_page(run_id: UUID, *, cursor: str | None = None, limit: int = 50) -> tu
 
 def streams(run_id: UUID, *, limit: int = CHUNKS_SHOWN) -> list[StreamTail]:
     """The run's streams, each with its end."""
-    written = Checkpoint.objects.filter(run_id=run_id, kind="stream").order_by("name")
+    own = Exists(Run.objects.filter(pk=run_id))  # the workspace's; so of the rows only the key is read
+    written = Checkpoint.unscoped.filter(own, run_id=run_id, kind="stream").order_by("name")
     last = written.values("name").annotate(last=Max("occurrence")).values_list("name", "last")[:20]
     return [_tail(run_id, name.removeprefix("stream:"), max(0, count - limit), limit) for name, count in last]
 
