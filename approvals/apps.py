@@ -17,8 +17,10 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Importing the actions registers their handlers with the engine."""
-        from approvals import actions  # noqa: F401 - models are not ready any earlier
+        from approvals import actions
+        from flowapp.tenancy.signals import recorded
 
+        recorded.connect(actions.standing_in.note, dispatch_uid="approvals.standing_in")
         _register_problems()
         _register_poll()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -91,6 +91,13 @@ class Stage:
     def several(self) -> bool:
         """Whether one answer may not be enough."""
         return self.quorum > 1 or len(self.lines) > 1
+
+    def asking(self, entries: Sequence[Sequence[str]]) -> Stage:
+        """The stage, asking these, line by line."""
+        if not self.lines:
+            return replace(self, assign=entries[0])
+        beside = tuple(replace(line, assign=asked) for line, asked in zip(self.lines, entries, strict=True))
+        return Stage(list(dict.fromkeys(entry for line in beside for entry in line.assign)), self.quorum, beside)
 
     def as_json(self) -> dict[str, Any]:
         """The stage as a prompt's options keep it."""

@@ -10,7 +10,7 @@ import dataclasses
 from asyncio import Future
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, Unpack, overload
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -19,7 +19,7 @@ from pydantic_core import to_json
 from approvals.policies import asking
 from approvals.policies.asking import Ask, Assign, Outcomes
 from approvals.states import ESCALATE, Attachment, Decision, PromptExpired, PromptType, Risk, decider
-from flowapp.engine import codec
+from flowapp.engine import chance, codec
 from flowapp.engine.durations import Duration
 from flowapp.engine.errors import BadDefinition, NeedsAttention
 from flowapp.engine.verbs.context import EngineVerbs
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
     from flowapp.engine.verbs.calls import WaitTicket
 
+_VOID: Final = (
+    "prompt {!r} was decided on other content than would run now, so the decision does not count; "
+    "find out what changed it, then fork the run from before the prompt"
+)
 __all__ = ["ESCALATE", "Decision", "PromptExpired", "PromptOptions", "PromptVerbs"]
 
 
@@ -127,9 +131,11 @@ class PromptVerbs(EngineVerbs):
         """Put a question to people and wait, without holding anything, for the one decision it ends in.
 
         Raises BadDefinition when it is asked in a way that cannot work, PromptExpired when nobody decides in time.
-        Nobody to ask, or a question that changed after it was answered, stops the run with `needs_attention`.
+        A question or answer that was changed behind the run's back does not count: it is asked anew. Nobody to ask, or
+        such a change after the run went on from the answer, stops the run with `needs_attention`.
         """
         run = self._runtime.run
+        step = f"{name}#{self._runtime.uses(name) + 1}"
         result = _result_type(name, type, data, form)
         schema = _schema(name, type, data, form, choices, multiple=multiple)
         ask = _ask(name, type, data, form, schema, options)
@@ -139,8 +145,17 @@ class PromptVerbs(EngineVerbs):
 
             return actions.rows(ticket, ask)
 
+        def void(stored: bytes) -> bool:
+            return not _bound(run.workspace_id, run.id, step, ask, codec.plain(stored))
+
+        # Of what is recorded a fork took over some; what arrives was answered to this run.
+        answered = chance.runs_of(run.id, run.origin)
+
         def decode(stored: bytes | None) -> Decision[Any]:
-            return _decision(run.workspace_id, run.id, ask, codec.plain(stored), result)
+            given = codec.plain(stored)
+            if not any(_bound(run.workspace_id, one, step, ask, given) for one in answered):
+                raise NeedsAttention(_VOID.format(ask.name))
+            return _decision(ask, given, result)
 
         return self._runtime.wait(
             "prompt",
@@ -150,6 +165,7 @@ class PromptVerbs(EngineVerbs):
             prepare=prepare,
             decode=decode,
             reopen=True,
+            void=void,
         )
 
 
@@ -222,17 +238,23 @@ def _schema(name: str, type: str, data: Any, form: Any, choices: Sequence[str], 
     return None
 
 
-def _decision(workspace_id: UUID, run_id: UUID, ask: Ask, stored: dict[str, Any], result: Any) -> Decision[Any]:
+def _bound(workspace_id: UUID, run_id: UUID, step: str, ask: Ask, stored: dict[str, Any]) -> bool:
+    """Whether this is the answer that was given, at this place, to exactly what the run asks."""
     from approvals import actions
 
     if stored.get("expired"):
+        return True
+    here = (workspace_id, run_id)
+    asked = (*here, ask.name, ask.question(), stored["policies"])
+    given = (stored["payload_digest"], stored["outcome"], stored["data"])
+    return all(actions.bound(stored[one], *asked) for one in ("payload_digest", "asked_digest")) and (
+        actions.bound_answer(stored.get("answer_digest") or "", *here, step, *given)
+    )
+
+
+def _decision(ask: Ask, stored: dict[str, Any], result: Any) -> Decision[Any]:
+    if stored.get("expired"):
         raise PromptExpired(f"nobody decided the prompt {ask.name!r} in time")
-    asked = (workspace_id, run_id, ask.name, ask.question(), stored["policies"])
-    if not all(actions.bound(stored[one], *asked) for one in ("payload_digest", "asked_digest")):
-        raise NeedsAttention(
-            f"prompt {ask.name!r} was decided on other content than would run now, so the decision does not count; "
-            "find out what changed it, then fork the run from before the prompt"
-        )
     data = stored["data"]
     return Decision(
         outcome=stored["outcome"],

@@ -24,6 +24,7 @@ urlpatterns = [
 # Beside the inbox: what a member is told, and the page that a mail's link opens.
 channel_patterns = [
     path("notifications/", notifications.notifications, name="notifications"),
+    path("notifications/slack", notifications.link_slack, name="slack-link"),
     path("decide/<str:token>/", by_link.decide, name="decide-by-link"),
 ]
 

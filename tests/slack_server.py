@@ -65,6 +65,8 @@ class SlackServer:
     status: int = 200
     retry_after: int = 0
     lose_answers: bool = False
+    revoked: bool = False
+    hang: threading.Event | None = None  # dialogs open only once this is set
     socket_url: str = ""
     _count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,7 +86,7 @@ class SlackServer:
             if method == "apps.connections.open":
                 ok = token == APP_TOKEN
                 return {"ok": ok, "url": self.socket_url} if ok else {"ok": False, "error": "invalid_auth"}
-            if token != TOKEN:
+            if token != TOKEN or self.revoked:
                 return {"ok": False, "error": "invalid_auth"}
             known: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
                 "auth.test": self._auth,
@@ -131,6 +133,8 @@ class SlackServer:
     def _dialog(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["trigger_id"] != "trigger":
             return {"ok": False, "error": "expired_trigger_id"}
+        if error := wrong_in_dialog(given["view"]):
+            return {"ok": False, "error": "invalid_arguments", "response_metadata": {"messages": [error]}}
         self.dialogs.append(given["view"])
         return {"ok": True, "view": {"id": "V1"}}
 
@@ -149,9 +153,21 @@ def pressed(message: Message, button: dict[str, Any], user: str, *, team: str = 
     }
 
 
-def submitted(dialog: dict[str, Any], user: str, reason: str, *, team: str = TEAM) -> dict[str, Any]:
-    """What Slack tells the app when this person sends the dialog."""
-    values = {"reason": {"text": {"type": "plain_text_input", "value": reason or None}}}
+def submitted(
+    dialog: dict[str, Any], user: str, reason: str = "", *, put: dict[str, Any] | None = None, team: str = TEAM
+) -> dict[str, Any]:
+    """What Slack tells the app when this person sends the dialog, after they `put` something in, by its label."""
+    assert not wrong_in_dialog(dialog)
+    left = dict(put or {})
+    values: dict[str, Any] = {}
+    for block in _inputs(dialog):
+        element, label = block["element"], block["label"]["text"]
+        given = left.pop(label) if label in left else reason if block["block_id"] == "reason" and reason else None
+        value = _state(element, given)
+        empty = not any(value[name] for name in value if name != "type")
+        assert block["optional"] or not empty or label == "Reason", f"Slack itself asks for {label}"
+        values[block["block_id"]] = {element["action_id"]: value}
+    assert not left, f"no such input: {left}"
     return {
         "type": "view_submission",
         "user": {"id": user, "username": user.lower(), "team_id": team},
@@ -160,6 +176,69 @@ def submitted(dialog: dict[str, Any], user: str, reason: str, *, team: str = TEA
         "trigger_id": "trigger",
         "view": {**dialog, "id": "V1", "state": {"values": values}, "hash": "1"},
     }
+
+
+def _inputs(dialog: dict[str, Any]) -> list[dict[str, Any]]:
+    return [block for block in dialog["blocks"] if block["type"] == "input"]
+
+
+_STATE = {
+    "datepicker": ("selected_date", "initial_date"),
+    "timepicker": ("selected_time", "initial_time"),
+    "datetimepicker": ("selected_date_time", "initial_date_time"),
+}
+
+
+def _state(element: dict[str, Any], given: Any) -> dict[str, Any]:
+    """What an input holds: what was put in, else what it opened with. An empty text takes that away."""
+    kind = element["type"]
+    if kind in ("checkboxes", "multi_static_select"):
+        chosen = [_option(element, one) for one in given] if given is not None else element.get("initial_options", [])
+        return {"type": kind, "selected_options": chosen}
+    if kind in ("static_select", "radio_buttons"):
+        one = element.get("initial_option") if given is None else _option(element, given) if given else None
+        return {"type": kind, "selected_option": one}
+    name, initial = _STATE.get(kind, ("value", "initial_value"))
+    return {"type": kind, name: (element.get(initial) if given is None else given) or None}
+
+
+def _option(element: dict[str, Any], label: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in element["options"] if one["text"]["text"] == label)
+    return found
+
+
+def wrong_in_dialog(view: dict[str, Any]) -> str:
+    """What the real Slack would refuse about a dialog."""
+    blocks = _inputs(view)
+    ids = [block["block_id"] for block in blocks]
+    problems = {
+        "too many blocks": len(view["blocks"]) > 100,
+        "a block id twice": len(set(ids)) != len(ids),
+        "a title or button is too long": any(len(view[name]["text"]) > 24 for name in ("title", "submit", "close")),
+        "too much private metadata": len(view["private_metadata"]) > 3000,
+        "a label is empty or too long": any(not 0 < len(block["label"]["text"]) <= 2000 for block in blocks),
+        "a hint is too long": any(len(block.get("hint", {}).get("text", "")) > 2000 for block in blocks),
+    }
+    found = [problem for problem, there in problems.items() if there]
+    found += filter(None, [_wrong(view["blocks"]), *(_wrong_element(block["element"]) for block in blocks)])
+    return "; ".join(found)
+
+
+def _wrong_element(element: dict[str, Any]) -> str:
+    kind, options = element["type"], element.get("options")
+    initial = element.get("initial_options", [element["initial_option"]] if "initial_option" in element else None)
+    if options is not None:
+        most = 10 if kind in ("checkboxes", "radio_buttons") else 100
+        sizes = [(len(one["text"]["text"]), len(one["value"])) for one in options]
+        fits = all(0 < text <= 75 and 0 < value <= 150 for text, value in sizes)
+        known = initial is None or (initial and all(one in options for one in initial))
+        return "" if 0 < len(options) <= most and fits and known else f"wrong options of a {kind}"
+    text = element.get("initial_value")
+    if text is not None and not 0 < len(text) <= 3000:
+        return f"wrong text of a {kind}"
+    if kind == "number_input" and text is not None:
+        float(text)
+    return "" if kind in (*_STATE, "number_input", "plain_text_input") else f"unknown element {kind}"
 
 
 def signed(payload: dict[str, Any], *, secret: str = SECRET, at: float | None = None) -> tuple[str, dict[str, str]]:
@@ -197,6 +276,9 @@ def _handler(slack: SlackServer) -> type[BaseHTTPRequestHandler]:
             if slack.status != 200:
                 slack.calls.append(f"{method} refused")
                 self._send({"ok": False, "error": "ratelimited" if slack.status == 429 else "down"}, slack.status)
+                return
+            if slack.hang is not None and method == "views.open":
+                slack.hang.wait(10)
                 return
             answer = slack.answer(method, token, given)
             if slack.lose_answers:

@@ -1,16 +1,16 @@
 """Everything that changes prompts. Importing it binds their timers and closings to the engine."""
 
-from approvals.actions import timeouts, withdrawal
+from approvals.actions import standing_in, timeouts, withdrawal
 from approvals.actions.bulk import MOST as MOST_AT_ONCE
 from approvals.actions.bulk import Came, Result, decide_many
 from approvals.actions.channels import deliver
 from approvals.actions.claims import claim, release
 from approvals.actions.deciding import decide
 from approvals.actions.eligibility import refusal, why_not
-from approvals.actions.filters import delete_filter, rename_filter, save_filter
-from approvals.actions.keys import bound
+from approvals.actions.filters import change_filter, delete_filter, rename_filter, save_filter
+from approvals.actions.keys import bound, bound_answer
 from approvals.actions.opening import rows
-from approvals.actions.policies import Draft, check_policy, create_policy, move, save_version, set_enabled
+from approvals.actions.policies import Draft, check_policy, create_policy, move, save_version, set_enabled, unchecked
 from approvals.actions.reassignment import reassign
 from approvals.actions.recall import may_withdraw, withdraw
 from approvals.actions.trying import trial
@@ -22,6 +22,8 @@ __all__ = [
     "Draft",
     "Result",
     "bound",
+    "bound_answer",
+    "change_filter",
     "check_policy",
     "claim",
     "create_policy",
@@ -40,8 +42,10 @@ __all__ = [
     "save_filter",
     "save_version",
     "set_enabled",
+    "standing_in",
     "timeouts",
     "trial",
+    "unchecked",
     "why_not",
     "withdraw",
     "withdrawal",

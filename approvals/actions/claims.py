@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -11,8 +12,13 @@ from approvals.models import Prompt
 from approvals.policies import claiming
 from approvals.states import NotEligible, NotNow, StepUpRequired
 from flowapp import audit
-from flowapp.engine import clock, signals
+from flowapp.engine import clock, signals, timers
+from flowapp.engine.timers import DueTimer
 from flowapp.tenancy.actors import Actor
+
+_CLAIM = ("claimed_by", "claimed_until", "claimed_after_s", "first_claimed_by")
+
+TIMER: Final = "prompt.claim"
 
 
 @transaction.atomic
@@ -32,7 +38,9 @@ def claim(prompt_id: UUID, *, by: Actor, channel: str) -> None:
     prompt.claimed_by, prompt.claimed_until = by.as_json(), now + claiming.LASTS
     if prompt.claimed_after_s is None:
         prompt.claimed_after_s = (now - prompt.created_at).total_seconds()
+        prompt.first_claimed_by_id = by.member_id
     _save(prompt)
+    timers.schedule(TIMER, str(prompt.pk), prompt.claimed_until, {})
     if not held:
         audit.record(by=by, verb="prompt.claimed", target=f"prompt:{prompt.pk}", channel=channel)
 
@@ -57,7 +65,19 @@ def release(prompt_id: UUID, *, by: Actor, channel: str) -> None:
     )
 
 
+@timers.on_timer(TIMER)
+def on_lapsed(timer: DueTimer) -> None:
+    """Tell the inboxes that a claim has run out; one that was released, or ended with its prompt, was told already.
+
+    Who claimed it stays written down: how long they took is counted from then.
+    """
+    prompt = locking.still_pending(UUID(timer.key))
+    now = clock.now()
+    if prompt is not None and prompt.claimed_until is not None and prompt.claimed_until <= now:
+        _save(prompt)
+
+
 def _save(prompt: Prompt) -> None:
     prompt.updated_at = clock.now()
-    prompt.save(update_fields=["claimed_by", "claimed_until", "claimed_after_s", "updated_at"])
+    prompt.save(update_fields=[*_CLAIM, "updated_at"])
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))

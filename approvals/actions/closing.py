@@ -9,7 +9,7 @@ from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Decision, Prompt
 from approvals.policies import binding
 from approvals.states import PromptStatus
-from flowapp.engine import signals
+from flowapp.engine import codec, signals
 
 
 def close(prompt: Prompt, status: PromptStatus, at: datetime) -> bool:
@@ -42,6 +42,16 @@ def shown_digest(prompt: Prompt) -> str:
     return keys.digest(prompt.workspace_id, prompt.run_id, prompt.name, question, prompt.policies)
 
 
+def digests(prompt: Prompt, *, outcome: str, data: bytes | None = None) -> dict[str, str]:
+    """What binds an answer, its data as it is stored, to what was shown: the digests that its decision carries."""
+    asked = shown_digest(prompt)
+    given = None if data is None else codec.plain(data)
+    return {
+        "payload_digest": asked,
+        "answer_digest": keys.answer_digest(prompt, asked=asked, outcome=outcome, data=given),
+    }
+
+
 def outcome_of(decision: Decision) -> dict[str, object]:
     """The decision as it is handed to the run; `steps.py` turns it back into what the workflow sees."""
     return {
@@ -53,6 +63,7 @@ def outcome_of(decision: Decision) -> dict[str, object]:
         "channel": decision.channel,
         "timed_out": decision.timed_out,
         "payload_digest": decision.payload_digest,
+        "answer_digest": decision.answer_digest,
         "asked_digest": decision.prompt.payload_digest,
         "policies": decision.prompt.policies,
         "voters": _voters(decision),

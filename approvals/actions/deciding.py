@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.actions import announcing, eligibility, lines, locking, staging, validators, voting
-from approvals.actions.closing import close, outcome_of, shown_digest
+from approvals.actions import announcing, eligibility, lines, locking, seats, staging, validators, voting
+from approvals.actions.closing import close, digests, outcome_of
 from approvals.models import Decision, Prompt
 from approvals.policies import answers, ballot, claiming
 from approvals.policies.changes import changes
@@ -152,7 +152,8 @@ def _take(prompt: Prompt, given: _Given) -> Decision:
 
 def _settles(prompt: Prompt, given: _Given, number: int) -> bool:
     quorum = prompt.stage_at().beside[number - 1].quorum
-    return ballot.settles(given.counted, voting.counted(prompt, number), quorum=quorum, at_once=False)
+    others = voting.counted(prompt, number, beside=seats.seat_of(prompt, given.by, number))
+    return ballot.settles(given.counted, others, quorum=quorum, at_once=False)
 
 
 def _end(prompt: Prompt, given: _Given, mine: Sequence[int]) -> Decision:
@@ -180,6 +181,7 @@ def _finish(prompt: Prompt, decision: Decision, given: _Given) -> Decision:
             "status": prompt.status,
             "outcome": decision.outcome,
             "digest": decision.payload_digest,
+            "answer": decision.answer_digest,
             **({"changes": decision.changes} if decision.changes else {}),
         },
         reason=decision.reasoning,
@@ -192,11 +194,12 @@ def _finish(prompt: Prompt, decision: Decision, given: _Given) -> Decision:
 
 
 def _answer(prompt: Prompt, given: _Given, now: datetime, *, final: bool, line: int) -> Decision:
+    stored = None if given.data is None else codec.encode(given.data)
     return Decision.objects.create(
         prompt=prompt,
         outcome=given.outcome,
         reasoning=given.reasoning,
-        stored_data=None if given.data is None else codec.encode(given.data),
+        stored_data=stored,
         actor=given.by.as_json(),
         member_id=given.by.member_id,
         key_id=given.by.key_id,
@@ -205,8 +208,9 @@ def _answer(prompt: Prompt, given: _Given, now: datetime, *, final: bool, line: 
         final=final,
         stage=prompt.stage,
         line=line,
+        seat=seats.seat_of(prompt, given.by, line) if prompt.takes_votes else "",
         version=prompt.version,
-        payload_digest=shown_digest(prompt),
+        **digests(prompt, outcome=given.outcome, data=stored),
         changes=_changes(prompt, given),
         took_s=(now - _since(prompt, given.by)).total_seconds(),
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from approvals.models import Assignment, Prompt
 from approvals.policies import eligibility
-from approvals.states import Refused, StepUpRequired
+from approvals.states import PromptStatus, Refused, StepUpRequired
 from flowapp.engine import clock
-from flowapp.tenancy import absences
+from flowapp.tenancy import absences, agents
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.keys import APPROVALS_DECIDE
@@ -54,6 +56,27 @@ def barred_if_asked(prompt: Prompt, *, by: Actor) -> Refused | None:
     return None if isinstance(refusal, StepUpRequired) else refusal
 
 
+def open_to(prompt_ids: Collection[UUID], *, by: Actor) -> set[UUID]:
+    """Those of these prompts that are pending and that this actor may decide, found in a few queries."""
+    candidate = _candidate(by, confirmed=True)
+    asked: dict[UUID, set[str]] = {}
+    rows = Assignment.objects.filter(prompt__in=prompt_ids, active=True).values_list("prompt_id", "target")
+    for prompt_id, target in rows:
+        asked.setdefault(prompt_id, set()).add(target)
+    pending = Prompt.objects.filter(pk__in=asked, status=PromptStatus.PENDING).only("requester", "options", "risk")
+    return {
+        one.pk for one in pending if eligibility.refusal(candidate, _demands(one, frozenset(asked[one.pk]))) is None
+    }
+
+
+def seat(prompt: Prompt, *, by: Actor, asked: Mapping[str, str]) -> str:
+    """In whose place this actor answers where these are asked: by entry, the place that it was given, if any."""
+    candidate = _candidate(by, confirmed=True)
+    if not candidate.member_id:
+        return f"{by.kind}:{by.id}"
+    return eligibility.seat(candidate, asked, _demands(prompt, frozenset(asked)))
+
+
 def targets_of(by: Actor) -> frozenset[str]:
     """The assign entries that mean this actor, or those they stand in for."""
     candidate = _candidate(by, confirmed=False)
@@ -73,17 +96,20 @@ def manages(by: Actor) -> bool:
 def _candidate(by: Actor, *, confirmed: bool) -> eligibility.Candidate:
     targets: set[str] = set()
     absent: list[eligibility.Absent] = []
+    place, email = by.member_id, by.id if by.kind == "person" else ""
     if by.kind == "person" and by.member_id:
         targets = tenancy.specs_of(by.member_id)
         away = absences.standing_in_for(by.member_id, clock.now()) if targets else []
         absent = [eligibility.Absent(str(one.member_id), one.email, one.specs) for one in away]
-    elif by.kind == "agent":
-        targets = {f"agent:{by.id.lower()}"}
+    elif by.kind == "agent" and (agent := agents.named(by.id)):
+        # It sits in its owner's place: four eyes and a quorum count the two as one.
+        targets = {f"agent:{agent.name}"}
+        place, email = agent.owner_id, agent.owner.user.email
     return eligibility.Candidate(
         kind=by.kind,
         targets=frozenset(targets),
-        member_id=str(by.member_id or ""),
-        email=by.id if by.kind == "person" else "",
+        member_id=str(place or ""),
+        email=email,
         key_id=str(by.key_id or ""),
         key_may_decide=by.key_id is not None and tenancy.key_allows(by.key_id, APPROVALS_DECIDE),
         confirmed=confirmed,
@@ -100,15 +126,20 @@ def _demands(prompt: Prompt, targets: frozenset[str]) -> eligibility.Rules:
     requester = prompt.requester or {}
     return eligibility.Rules(
         targets=targets,
-        requester=eligibility.Requester(
-            member_id=requester.get("member_id") or "",
-            key_id=requester.get("key_id") or "",
-            behalf=requester.get("on_behalf_of") or "",
-        ),
+        requester=_requester(requester),
+        also=tuple(_requester(one) for one in requester.get("also", ())),
         four_eyes=bool(prompt.options.get("four_eyes")),
         risk=prompt.risk,
         step_up=bool(prompt.options.get("step_up")),
         excluded=frozenset(prompt.options.get("excluded", ())),
+    )
+
+
+def _requester(actor: Mapping[str, Any]) -> eligibility.Requester:
+    return eligibility.Requester(
+        member_id=actor.get("member_id") or "",
+        key_id=actor.get("key_id") or "",
+        behalf=actor.get("on_behalf_of") or "",
     )
 
 

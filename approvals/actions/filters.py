@@ -19,9 +19,7 @@ MOST: Final = 30  # a member
 
 def save_filter(*, name: str, query: str, by: Actor, channel: str) -> SavedFilter:
     """Keep a view under a name; one of the same name is replaced. Raises InvalidDecision naming what is wrong."""
-    name, member_id = _named(name), _member(by)
-    if len(query) > LONGEST_VIEW:
-        raise InvalidDecision([{"field": "query", "msg": "this search is too long to be kept; shorten it"}])
+    name, member_id, query = _named(name), _member(by), _fitting(query)
     try:
         return _save(name, query, member_id, by=by, channel=channel)
     except IntegrityError:  # saved twice at once: now it is there, and is replaced
@@ -46,15 +44,12 @@ def _save(name: str, query: str, member_id: UUID, *, by: Actor, channel: str) ->
 
 def rename_filter(filter_id: UUID, *, name: str, by: Actor, channel: str) -> SavedFilter:
     """Give a filter of one's own another name."""
-    try:
-        with transaction.atomic():
-            kept = _own(filter_id, by)
-            before, kept.name = kept.name, _named(name)
-            kept.save(update_fields=["name"])
-            _note("filter.renamed", kept, by, channel, before={"name": before}, after={"name": kept.name})
-    except IntegrityError:
-        raise InvalidDecision([{"field": "name", "msg": f"you have a filter named {name!r} already"}]) from None
-    return kept
+    return _change("filter.renamed", filter_id, by=by, channel=channel, name=name)
+
+
+def change_filter(filter_id: UUID, *, name: str, query: str, by: Actor, channel: str) -> SavedFilter:
+    """Have a filter of one's own show something else, under this name."""
+    return _change("filter.saved", filter_id, by=by, channel=channel, name=name, query=query)
 
 
 def delete_filter(filter_id: UUID, *, by: Actor, channel: str) -> None:
@@ -65,6 +60,22 @@ def delete_filter(filter_id: UUID, *, by: Actor, channel: str) -> None:
         kept.delete()
 
 
+def _change(verb: str, filter_id: UUID, *, by: Actor, channel: str, **said: str) -> SavedFilter:
+    try:
+        with transaction.atomic():
+            kept = _own(filter_id, by)
+            said["name"] = _named(said["name"])
+            _fitting(said.get("query", ""))
+            before = {field: getattr(kept, field) for field in said}
+            for field, value in said.items():
+                setattr(kept, field, value)
+            kept.save(update_fields=list(said))
+            _note(verb, kept, by, channel, before=before, after=said)
+    except IntegrityError:
+        raise InvalidDecision([{"field": "name", "msg": f"you have a filter named {said['name']!r} already"}]) from None
+    return kept
+
+
 def _own(filter_id: UUID, by: Actor) -> SavedFilter:
     kept = SavedFilter.objects.select_for_update().filter(pk=filter_id, member_id=_member(by)).first()
     if kept is None:
@@ -73,7 +84,7 @@ def _own(filter_id: UUID, by: Actor) -> SavedFilter:
 
 
 def _member(by: Actor) -> UUID:
-    assert by.member_id is not None  # only members have an inbox, and only its page keeps filters
+    assert by.member_id is not None  # only members have an inbox, and a workspace's key is none
     return by.member_id
 
 
@@ -82,6 +93,12 @@ def _named(name: str) -> str:
     if not 0 < len(name) <= LONGEST_NAME:
         raise InvalidDecision([{"field": "name", "msg": f"give it a name of 1 to {LONGEST_NAME} characters"}])
     return name
+
+
+def _fitting(query: str) -> str:
+    if len(query) > LONGEST_VIEW:
+        raise InvalidDecision([{"field": "search", "msg": "this search is too long to be kept; shorten it"}])
+    return query
 
 
 def _note(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from approvals.actions import eligibility
+from approvals.actions import eligibility, seats
 from approvals.models import Assignment, Decision, Prompt
 from approvals.policies import ballot
 from flowapp.tenancy.actors import Actor
@@ -38,8 +39,8 @@ def rejected(prompt: Prompt) -> Decision | None:
     votes = list(Decision.objects.filter(prompt=prompt, stage=prompt.stage).order_by("at", "id"))
     for number, line in enumerate(prompt.stage_at().beside, start=1):
         given = [vote for vote in votes if vote.line == number and ballot.is_rejection(vote.outcome, prompt.outcomes)]
-        counted = [ballot.answer(vote.outcome, vote.data) for vote in given]
-        if any(counted.count(one) >= line.quorum for one in counted):
+        places = {(ballot.answer(vote.outcome, vote.data), seats.place(vote)) for vote in given}
+        if any(count >= line.quorum for count in Counter(answer for answer, _ in places).values()):
             return given[0]
     return None
 

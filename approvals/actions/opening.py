@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid5
 
 from django.db.models import Model
 
-from approvals.actions import announcing, keys, reminders, ruling, shortage, telling
+from approvals.actions import announcing, capping, keys, reaching, reminders, ruling, shortage, telling
 from approvals.models import Assignment, Attachment, Prompt, PromptWord, words
 from approvals.policies import assignment, binding, escalation, ordering, summary
 from approvals.policies.asking import Ask
@@ -21,7 +21,6 @@ from flowapp.engine.errors import NeedsAttention
 from flowapp.engine.verbs.calls import WaitTicket
 from flowapp.integrations import outbox
 from flowapp.tenancy import calendars
-from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.business_time import NoWorkingTime
 from flowapp.tenancy.scope import scoped
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from flowapp.engine.models import Run, Wait
 
 TIMER = "prompt.due"
+_VOID: Final = "It was answered before. Question or answer changed since then, so that answer does not count."
 
 
 def rows(ticket: WaitTicket, ask: Ask) -> list[Model]:
@@ -55,11 +55,14 @@ def rows(ticket: WaitTicket, ask: Ask) -> list[Model]:
 def on_opened(run: Run, wait: Wait) -> None:
     """Let the run say which prompt it waits for, or go on with the answer that a rule gave; tell the inboxes."""
     key = f"{wait.name}#{wait.occurrence}"
-    prompt_id = WaitTicket(run.id, run.workspace_id, run.fence, key, run.workflow, None).row_id("prompt")
+    anew = wait.detail.get("anew", 0)
+    prompt_id = WaitTicket(run.id, run.workspace_id, run.fence, key, run.workflow, None, anew).row_id("prompt")
     wait.detail["prompt_id"] = str(prompt_id)
     wait.save(update_fields=["detail"])
     with scoped(run.workspace_id):
         ruled = ruling.answer(prompt_id)
+        if ruled is None:
+            capping.check(prompt_id)
     if ruled is not None:
         runs.answer_at_once(wait, ruled)
     announcing.opened(run.workspace_id, prompt_id)
@@ -72,8 +75,8 @@ def assignments(prompt: Prompt, lines: Sequence[Iterable[Spec]]) -> list[Assignm
     return [row for number, asked in enumerate(lines, start=1) for row in on_line(prompt, number, asked)]
 
 
-def on_line(prompt: Prompt, number: int, asked: Iterable[Spec]) -> list[Assignment]:
-    """The same, of one line."""
+def on_line(prompt: Prompt, number: int, asked: Iterable[Spec], *, seat: str = "") -> list[Assignment]:
+    """The same, of one line; in a place that somebody gave them, or in their own."""
     return [
         Assignment(
             id=uuid5(prompt.pk, f"{prompt.stage}.{number}:{spec.target}"),
@@ -84,6 +87,7 @@ def on_line(prompt: Prompt, number: int, asked: Iterable[Spec]) -> list[Assignme
             target=spec.target,
             stage=prompt.stage,
             line=number,
+            seat=seat,
             level=prompt.level,
             active=prompt.status == PromptStatus.PENDING,
             closed_at=prompt.closed_at,
@@ -121,8 +125,7 @@ def is_pooled(asked: Iterable[Spec]) -> bool:
 
 def _opened(ticket: WaitTicket, prompt: Prompt, asked: Sequence[Spec]) -> Model:
     after: dict[str, Any] = {"run": str(ticket.run_id), "title": prompt.title, "assign": [str(spec) for spec in asked]}
-    if warnings := prompt.options.get("warnings"):
-        after["warnings"] = warnings
+    after |= {key: prompt.options[key] for key in ("notes", "warnings") if prompt.options.get(key)}
     return audit.entry(
         by=ticket.requester or SYSTEM,
         verb="prompt.opened",
@@ -137,6 +140,7 @@ def _prompt(
 ) -> Prompt:
     now = clock.now()
     question = ask.question()
+    before = Prompt.objects.filter(run_id=ticket.run_id, step_key=ticket.key).values_list("status", flat=True)
     options: dict[str, Any] = {**ask.options, "stages": [stage.as_json() for stage in ask.stages]}
     if chain:
         options["escalate"] = [[after.total_seconds(), [str(spec) for spec in to]] for after, to in chain]
@@ -161,7 +165,7 @@ def _prompt(
         requester=ticket.requester.as_json() if ticket.requester else None,
         risk=ask.risk,
         stages=len(ask.stages),
-        version=1 + Prompt.objects.filter(run_id=ticket.run_id, step_key=ticket.key).count(),
+        version=1 + len(before),
         pooled=is_pooled(asked),
         created_at=now,
         updated_at=now,
@@ -170,7 +174,9 @@ def _prompt(
         timeout_s=None if ask.timeout is None else ask.timeout.total_seconds(),
         on_timeout=ask.on_timeout,
     )
-    if missing := shortage.warnings(prompt):
+    if PromptStatus.DECIDED in before:
+        options["notes"] = [_VOID]
+    if missing := shortage.warnings(prompt, opening=True):
         options["warnings"] = missing
     prompt.search_text = _words(prompt)
     try:
@@ -227,7 +233,7 @@ def _resolve(name: str, assign: Sequence[str]) -> tuple[Spec, ...]:
         asked = assignment.parse(assign)
     except assignment.BadAssign as error:
         raise NeedsAttention(f"prompt {name!r}: {error}") from None
-    nobody = missing(asked)
+    nobody = reaching.missing(asked)
     if not nobody:
         return asked
     if all(spec.kind == "role" for spec in asked):
@@ -239,16 +245,3 @@ def _resolve(name: str, assign: Sequence[str]) -> tuple[Spec, ...]:
         f"prompt {name!r} is put to {', '.join(map(str, nobody))}, which does not exist here or has no members; "
         "create it, or correct `assign`, then retry the run"
     )
-
-
-def missing(asked: Sequence[Spec]) -> Sequence[Spec]:
-    """Those that mean nobody: each user, group and agent has to exist, of roles only one where nobody else is asked."""
-    named = [spec for spec in asked if spec.kind != "role"]
-    if named:
-        return [spec for spec in named if not _exists(spec)]
-    return [] if any(_exists(spec) for spec in asked) else asked
-
-
-def _exists(spec: Spec) -> bool:
-    # No agent is known to this floor yet, so one that is named cannot answer.
-    return spec.kind != "agent" and tenancy.members_matching(str(spec)).exists()

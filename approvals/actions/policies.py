@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,13 +11,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from approvals.actions import eligibility
-from approvals.models import Policy, PolicyVersion
+from approvals.models import Policy, PolicyVersion, Prompt
 from approvals.policies import drafts
 from approvals.policies.rules import ASK
 from approvals.queries import policies as kept
 from approvals.states import InvalidPolicy, NotEligible, NotNow, PolicyNotFound
 from flowapp import audit
-from flowapp.engine import clock
+from flowapp.engine import clock, registry
 from flowapp.tenancy.actors import Actor
 
 MOST = 200  # policies a workspace: each prompt that opens is looked at by all of them
@@ -45,6 +45,20 @@ def check_policy(draft: Draft, *, name: str | None = None) -> None:
     errors = [*_name_errors(name), *_errors(draft.tidied())]
     if errors:
         raise InvalidPolicy(errors)
+
+
+def unchecked(draft: Draft) -> list[str]:
+    """What could not be checked of a draft that is in order, in words: nothing like it was asked yet."""
+    if kept.samples(workflow=draft.workflow, prompt=draft.prompt):
+        return []
+    parts = ["its outcome"] if draft.outcome != ASK else []
+    if drafts.reads_data(draft.expression):
+        parts.append("the fields it reads")
+    scope = f"No prompt{f' {draft.prompt}' if draft.prompt else ''}{f' of {draft.workflow}' if draft.workflow else ''}"
+    known = sorted({one.name for one in kept.samples(workflow=draft.workflow)}) if draft.prompt else []
+    others = f" There is {', '.join(known[:12])}." if known else ""
+    missed = f", so {' and '.join(parts)} could not be checked" if parts else ""
+    return [f"{scope} was asked yet{missed}.{others}"] if missed or others else []
 
 
 @transaction.atomic
@@ -177,6 +191,19 @@ def _errors(draft: Draft) -> Iterator[dict[str, Any]]:
         yield {"field": name, "msg": f"at most {_LONGEST[name]:,} characters, and no null character"}
     if not draft.outcome:
         yield {"field": "outcome", "msg": f"say what it decides, such as approve, or {ASK} to put prompts to people"}
-    samples = [] if {"workflow", "prompt"} & set(unfit) else kept.samples(workflow=draft.workflow, prompt=draft.prompt)
-    for mistake in drafts.mistakes(draft.expression, samples):
+    samples = [] if unfit else kept.samples(workflow=draft.workflow, prompt=draft.prompt)
+    if not unfit:
+        yield from _unknown(draft, samples)
+    for mistake in drafts.mistakes(draft.expression, [one.data for one in samples]):
         yield {"field": "expression", "msg": str(mistake), "line": mistake.line, "column": mistake.column}
+
+
+def _unknown(draft: Draft, samples: Sequence[Prompt]) -> Iterator[dict[str, Any]]:
+    """A workflow or an outcome that nothing has: a rule for it would never act, and nobody would know."""
+    offered = [definition.name for definition in registry.offered()]
+    if draft.workflow and not samples and draft.workflow not in offered and not kept.has_asked(draft.workflow):
+        yield {"field": "workflow", "msg": drafts.unknown("there is no workflow", draft.workflow, offered)}
+    known = {outcome["value"] for one in samples for outcome in one.outcomes}
+    if samples and draft.outcome not in ("", ASK, *known):
+        none = f"none of the last {len(samples)} prompts has the outcome"
+        yield {"field": "outcome", "msg": drafts.unknown(none, draft.outcome, known)}

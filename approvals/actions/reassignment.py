@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
 
-from approvals.actions import eligibility, lines, locking, opening, reminders, shortage
+from approvals.actions import eligibility, lines, locking, opening, reaching, reminders, seats, shortage, voting
 from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Prompt
 from approvals.policies import assignment
 from approvals.policies.assignment import Spec
-from approvals.states import InvalidDecision, NotEligible, Stage, StepUpRequired
+from approvals.states import InvalidDecision, NotEligible, NotNow, Stage, StepUpRequired
 from flowapp import audit
 from flowapp.engine import clock, signals
 from flowapp.tenancy.actors import Actor
@@ -25,18 +24,22 @@ _CHANGED = ("options", "pooled", "claimed_by", "claimed_until", "updated_at")
 def reassign(prompt_id: UUID, *, to: Sequence[str], by: Actor, reason: str = "", channel: str) -> None:
     """Put the present stage to others. What is asked stays the same, and so does the prompt's version.
 
-    An assignee gives their own place to them; where they were asked as one of a group or role, that stays asked.
-    Whoever could not decide it themselves cannot put it to themselves. Raises NotEligible, InvalidDecision.
+    An assignee gives their own place to one of them; where they were asked as one of a group or role, that stays
+    asked, and theirs is one voice with that of whom they added. Whoever could not decide it themselves cannot put it to
+    themselves. Raises NotEligible, InvalidDecision; NotNow for an assignee who has answered already.
     """
     prompt = locking.pending(prompt_id)
     new = _parsed(to)
     manages = eligibility.manages(by)
     _allow(prompt, new, by=by, manages=manages)
+    if not manages:
+        _give_one_place(prompt, new, by)
     before = _asked(prompt)
     leaving = [one for one in before if manages or one.target == f"user:{by.id.lower()}"]
+    places = {number: "" if manages else seats.seat_of(prompt, by, number) for number in _lines(prompt, leaving, by)}
     Assignment.objects.filter(pk__in=[one.pk for one in leaving]).delete()
     Assignment.objects.bulk_create(
-        [row for number in _lines(prompt, leaving, by) for row in opening.on_line(prompt, number, new)],
+        [row for number, seat in places.items() for row in opening.on_line(prompt, number, new, seat=seat)],
         ignore_conflicts=True,
     )
     after = _asked(prompt)
@@ -57,7 +60,7 @@ def _parsed(to: Sequence[str]) -> tuple[Spec, ...]:
         new = assignment.parse(to)
     except assignment.BadAssign as error:
         raise InvalidDecision([{"field": "assign", "msg": str(error)}]) from None
-    if missing := opening.missing(new):
+    if missing := reaching.missing(new):
         nobody = ", ".join(map(str, missing))
         raise InvalidDecision([{"field": "assign", "msg": f"{nobody} does not exist here, or means nobody"}])
     return new
@@ -74,6 +77,17 @@ def _allow(prompt: Prompt, new: Sequence[Spec], *, by: Actor, manages: bool) -> 
         raise NotEligible("It was not put to you, so you cannot put it to yourself; somebody else can.")
 
 
+def _give_one_place(prompt: Prompt, new: Sequence[Spec], by: Actor) -> None:
+    """An assignee has one voice to give, unless it was heard."""
+    if len(new) > 1:
+        raise InvalidDecision(
+            [{"field": "assign", "msg": "you have one place to give away: name one person, group or role"}]
+        )
+    open_ = lines.still_open(prompt)
+    if any(one.stage == prompt.stage and one.line in open_ for one in voting.answers_of(prompt, by)):
+        raise NotNow("You have answered it. Take your answer back first, then put it to somebody else.")
+
+
 def _asked(prompt: Prompt) -> list[Assignment]:
     return list(Assignment.objects.filter(prompt=prompt, active=True).order_by("level", "kind", "value"))
 
@@ -86,14 +100,9 @@ def _lines(prompt: Prompt, leaving: Sequence[Assignment], by: Actor) -> Iterable
 def _with(stage: Stage, asked: Sequence[Assignment]) -> Stage:
     """The stage, asking these."""
 
-    def on(number: int) -> list[str]:
-        return [str(one) for one in asked if one.line == number]
-
-    if not stage.lines:
-        return replace(stage, assign=on(1))
+    on = [[str(one) for one in asked if one.line == number] for number, _ in enumerate(stage.beside, start=1)]
     # A line that has passed asks nobody any more, and keeps whom it asked.
-    beside = tuple(replace(line, assign=on(number) or line.assign) for number, line in enumerate(stage.lines, start=1))
-    return Stage(list(dict.fromkeys(entry for line in beside for entry in line.assign)), stage.quorum, beside)
+    return stage.asking([now or line.assign for now, line in zip(on, stage.beside, strict=True)])
 
 
 def _settle(prompt: Prompt, asked: Sequence[Assignment]) -> None:

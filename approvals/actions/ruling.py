@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 from django.db.models import F, Model
 
-from approvals.actions.closing import outcome_of, shown_digest
+from approvals.actions.closing import digests, outcome_of, shown_digest
 from approvals.models import Decision, PolicyVersion, Prompt
 from approvals.policies import facts, rules
 from approvals.policies.rules import Case, Rule, Verdict
@@ -101,20 +101,21 @@ def _decided(prompt: Prompt, version: PolicyVersion, rule: Rule) -> list[Model]:
     by = Actor("policy", rule.id, str(rule))
     # It was never open, so it counts in no report of how long deciding takes: `closed_after_s` stays empty.
     prompt.status, prompt.closed_at, prompt.due_at = PromptStatus.DECIDED, now, None
+    stored = codec.encode(prompt.data) if prompt.type == PromptType.EDIT else None
     decision = Decision(
         id=uuid5(prompt.pk, "rule"),
         workspace_id=prompt.workspace_id,
         prompt=prompt,
         outcome=rule.outcome,
         reasoning=rule.reason or f"Decided by rule {rule}.",
-        stored_data=codec.encode(prompt.data) if prompt.type == PromptType.EDIT else None,
+        stored_data=stored,
         actor=by.as_json(),
         rule=version,
         at=now,
         channel=CHANNEL,
         stage=prompt.stage,
         version=prompt.version,
-        payload_digest=prompt.payload_digest,
+        **digests(prompt, outcome=rule.outcome, data=stored),
     )
     noted = audit.entry(
         by=by,
@@ -125,6 +126,7 @@ def _decided(prompt: Prompt, version: PolicyVersion, rule: Rule) -> list[Model]:
             "status": prompt.status,
             "outcome": rule.outcome,
             "digest": decision.payload_digest,
+            "answer": decision.answer_digest,
             "policy": rule.id,
             "version": rule.number,
         },

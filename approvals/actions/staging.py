@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from approvals.actions import opening, reminders, shortage
+from collections.abc import Sequence
+
+from approvals.actions import opening, reaching, reminders, shortage
 from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Prompt
 from approvals.policies import assignment, ordering
+from approvals.policies.assignment import Spec
 from approvals.states import PromptStatus, StaleVersion
 from flowapp import audit
 from flowapp.engine import clock, signals, timers
@@ -23,7 +26,7 @@ def advance(prompt: Prompt, *, by: Actor, channel: str) -> None:
     prompt.stage, prompt.version, prompt.level = prompt.stage + 1, read + 1, 0
     prompt.opened_at = prompt.asked_at = prompt.updated_at = clock.now()
     prompt.claimed_by = prompt.claimed_until = None
-    lines = [assignment.parse(line.assign) for line in prompt.stage_at().beside]
+    lines = _people(prompt)
     asked = tuple(dict.fromkeys(spec for line in lines for spec in line))
     prompt.pooled = opening.is_pooled(asked)
     prompt.options = {**prompt.options, "warnings": shortage.warnings(prompt)}
@@ -47,3 +50,15 @@ def advance(prompt: Prompt, *, by: Actor, channel: str) -> None:
     )
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
     tell(prompt, News.ASKED)
+
+
+def _people(prompt: Prompt) -> list[Sequence[Spec]]:
+    """Whom each line of the stage that begins asks; one that would ask nobody is put to others, and says so."""
+    stage, what = prompt.stage_at(), f"Stage {prompt.stage}"
+    found = [reaching.somebody(prompt, assignment.parse(line.assign), what) for line in stage.beside]
+    entries = [[str(spec) for spec in asked] for asked in found]
+    if [list(line.assign) for line in stage.beside] != entries:
+        stages = list(prompt.options["stages"])
+        stages[prompt.stage - 1] = stage.asking(entries).as_json()
+        prompt.options = {**prompt.options, "stages": stages}
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -23,10 +24,14 @@ class News(StrEnum):
     ENDED = "ended"
 
 
-def tell(prompt: Prompt, news: News) -> None:
-    """Queue the news of a prompt, unless this workspace tells nobody anything outside the browser."""
+def tell(prompt: Prompt, news: News, *, only: Sequence[str] = ()) -> None:
+    """Queue the news of a prompt, unless this workspace tells nobody anything outside the browser.
+
+    `only`: the ids of the members for whom it is news; without any it is for all whom the prompt is put to.
+    """
     if _somebody_listens():
-        outbox.put(CHANNEL, f"{prompt.pk}:{news}:{uuid7().hex}", _payload(prompt, news))
+        more = {"only": list(only)} if only else {}
+        outbox.put(CHANNEL, f"{prompt.pk}:{news}:{uuid7().hex}", {**_payload(prompt, news), **more})
 
 
 def opened(prompt: Prompt) -> list[OutboxMessage]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from approvals.actions import announcing, lines, opening
-from approvals.actions.closing import close, outcome_of, shown_digest
+from approvals.actions import announcing, lines, opening, reaching, shortage
+from approvals.actions.closing import close, digests, outcome_of
 from approvals.actions.locking import still_pending
 from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Decision, Prompt
@@ -56,6 +56,8 @@ def _escalate(prompt: Prompt, now: datetime) -> None:
     added = [row for number in lines.still_open(prompt) for row in opening.on_line(prompt, number, asked)]
     Assignment.objects.bulk_create(added, ignore_conflicts=True)
     Assignment.objects.filter(prompt=prompt, active=True).update(**opening.ordered_as(prompt))
+    prompt.options = {**prompt.options, "warnings": shortage.warnings(prompt)}
+    prompt.save(update_fields=["options"])
     if prompt.due_at:
         timers.schedule(opening.TIMER, str(prompt.pk), prompt.due_at, {})
     audit.record(
@@ -72,8 +74,8 @@ def _escalate(prompt: Prompt, now: datetime) -> None:
 def _next_level(prompt: Prompt) -> Sequence[Spec]:
     chain = chain_of(prompt)
     if prompt.level < len(chain):
-        return assignment.parse(chain[prompt.level][1])
-    return _managers(prompt) or _administrators()
+        return reaching.somebody(prompt, assignment.parse(chain[prompt.level][1]), "Escalation")
+    return _managers(prompt) or reaching.administrators()
 
 
 def _managers(prompt: Prompt) -> list[Spec]:
@@ -82,12 +84,6 @@ def _managers(prompt: Prompt) -> list[Spec]:
     members = set(tenancy.members_matching(*asked).values_list("pk", flat=True))
     managers = tenancy.managers_of(members).filter(user__is_active=True).exclude(pk__in=members)
     return [Spec("user", manager.user.email) for manager in managers]
-
-
-def _administrators() -> list[Spec]:
-    """The admins, and the owners as well where nobody is admin: an escalation must reach somebody."""
-    admins = [Spec("role", "admin")]
-    return admins if tenancy.members_matching("role:admin").exists() else [*admins, Spec("role", "owner")]
 
 
 def _expire(prompt: Prompt, now: datetime) -> None:
@@ -104,7 +100,7 @@ def _expire(prompt: Prompt, now: datetime) -> None:
             timed_out=True,
             stage=prompt.stage,
             version=prompt.version,
-            payload_digest=shown_digest(prompt),
+            **digests(prompt, outcome=outcome),
         )
     audit.record(
         by=SYSTEM,

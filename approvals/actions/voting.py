@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.actions import eligibility, lines, locking
+from approvals.actions import eligibility, lines, locking, seats, shortage
 from approvals.actions.telling import News, tell
 from approvals.models import Decision, Prompt
 from approvals.policies import ballot, claiming
@@ -52,21 +52,22 @@ def withdraw(prompt: Prompt, by: Actor, lines: Collection[int]) -> str | None:
     return own[0].outcome if own else None
 
 
-def counted(prompt: Prompt, line: int) -> list[ballot.Answer]:
-    """The answers given so far on a line of the present stage, as they are counted."""
-    votes = Decision.objects.filter(prompt=prompt, stage=prompt.stage, line=line)
-    return [ballot.answer(vote.outcome, vote.data) for vote in votes]
+def counted(prompt: Prompt, line: int, *, beside: str) -> list[ballot.Answer]:
+    """The answers given so far on a line of the present stage, once for each place but this one."""
+    given = seats.by_answer(prompt, line)
+    return [answer for answer, places in given.items() for _ in places - {beside}]
 
 
 def note(prompt: Prompt, vote: Decision, *, by: Actor, before: str | None) -> None:
-    """Log a vote, and tell those who look at the prompt."""
+    """Log a vote, and tell those who look at the prompt; it may have made the question one that nobody can settle."""
     _touch(prompt)
+    bound = {"digest": vote.payload_digest, "answer": vote.answer_digest}
     audit.record(
         by=by,
         verb="prompt.voted",
         target=f"prompt:{prompt.pk}",
         before={"outcome": before} if before else None,
-        after={"outcome": vote.outcome, "stage": vote.stage, "digest": vote.payload_digest},
+        after={"outcome": vote.outcome, "stage": vote.stage, **bound},
         reason=vote.reasoning,
         channel=vote.channel,
     )
@@ -74,7 +75,8 @@ def note(prompt: Prompt, vote: Decision, *, by: Actor, before: str | None) -> No
 
 def _touch(prompt: Prompt) -> None:
     prompt.updated_at = clock.now()
-    prompt.save(update_fields=["updated_at"])
+    prompt.options = {**prompt.options, "warnings": shortage.warnings(prompt)}
+    prompt.save(update_fields=["updated_at", "options"])
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
     tell(prompt, News.VOTED)
 

@@ -58,6 +58,14 @@ class Prompt(InLine):
     due_at = models.DateTimeField(null=True, help_text="When something happens by itself: escalation or expiry.")
     closed_at = models.DateTimeField(null=True)
     claimed_after_s = models.FloatField(null=True, help_text="How long it waited for its first claim.")
+    first_claimed_by = models.ForeignKey(
+        Member,
+        on_delete=models.SET_NULL,
+        null=True,
+        db_index=False,
+        related_name="+",
+        help_text="Whose claim that was.",
+    )
     closed_after_s = models.FloatField(null=True, help_text="How long it was open.")
     timeout_s = models.FloatField(null=True)
     on_timeout = models.CharField(max_length=64, blank=True)
@@ -149,6 +157,13 @@ class Assignment(InLine):
     stage = models.PositiveSmallIntegerField(default=1, help_text="The stage it belongs to.")
     line = models.PositiveSmallIntegerField(default=1, help_text="Which of those side by side in its stage.")
     level = models.PositiveSmallIntegerField(default=0, help_text="The escalation that added it.")
+    seat = models.CharField(
+        max_length=120,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="In whose place they are asked; empty: in their own.",
+    )
     active = models.BooleanField(default=True, help_text="They may decide now: the prompt is open, and at this stage.")
     closed_at = models.DateTimeField(null=True)
 
@@ -211,6 +226,12 @@ class Decision(OfWorkspace):
     line = models.PositiveSmallIntegerField(default=1, help_text="Which of those side by side in its stage.")
     version = models.PositiveIntegerField(default=1, help_text="The prompt's version that was answered.")
     payload_digest = models.CharField(max_length=64)
+    answer_digest = models.CharField(
+        max_length=64, default="", db_default="", blank=True, help_text="Binds outcome and data to that question."
+    )
+    seat = models.CharField(
+        max_length=120, default="", db_default="", blank=True, help_text="The place it was given in: each counts once."
+    )
     changes = models.JSONField(default=list, help_text='What an edit changed: [{"label", "before", "after"}], masked.')
     took_s = models.FloatField(null=True, help_text="How long they had had it: since it was asked, or they claimed it.")
 

@@ -16,6 +16,8 @@ from approvals.policies.complaints import complaints
 from approvals.states import NEGATIVE, InvalidDecision, PromptType
 
 LONGEST_REASON = 10_000  # characters
+REASONS = ("More information is needed", "The amount is wrong", "Against our policy", "No longer needed")
+SAY_WHY = "Say why, so that the requester knows what to change."
 _NULL = "it holds a null character, which is no text"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 KINDS = ("user", "group", "role", "agent")
@@ -34,6 +34,17 @@ def parse(entries: Sequence[str]) -> tuple[Spec, ...]:
     if not entries:
         raise BadAssign("assign is empty: name at least one of user:EMAIL, group:NAME, role:NAME, agent:NAME")
     return tuple(dict.fromkeys(_parse(entry) for entry in entries))
+
+
+def in_words(entries: Iterable[str]) -> str:
+    """Entries as people read them: "bo@acme.test, any manager or the group finance"."""
+    words = [_said(entry) for entry in entries]
+    return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def _said(entry: str) -> str:
+    kind, _, name = entry.partition(":")
+    return {"role": f"any {name}", "group": f"the group {name}", "agent": f"the agent {name}"}.get(kind, name)
 
 
 def _parse(entry: str) -> Spec:

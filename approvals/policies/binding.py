@@ -33,6 +33,12 @@ def digest(key: bytes, *, run_id: str, step: str, question: bytes, policies: Seq
     return hmac.new(key, frame, hashlib.sha256).hexdigest()
 
 
+def answer(key: bytes, *, run_id: str, step: str, asked: str, outcome: str, data: Any) -> str:
+    """The keyed digest of an answer at its place, to the question with the digest `asked`."""
+    frame = canonical([FRAME, "answer", run_id, step, asked, outcome, hashlib.sha256(canonical(data)).hexdigest()])
+    return hmac.new(key, frame, hashlib.sha256).hexdigest()
+
+
 def same(one: str, other: str) -> bool:
     """Whether two digests are equal, in constant time."""
     return hmac.compare_digest(one, other)

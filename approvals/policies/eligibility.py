@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -48,10 +49,11 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a prompt demands of those who decide it."""
+    """What a prompt demands of those who decide it. `also`: who asked beside the requester, such as by a fork."""
 
     targets: frozenset[str]
     requester: Requester = field(default_factory=Requester)
+    also: tuple[Requester, ...] = ()
     four_eyes: bool = False
     risk: str = Risk.LOW
     step_up: bool = False
@@ -81,6 +83,23 @@ def deputised(candidate: Candidate, rules: Rules) -> Absent | None:
     return next((absent for absent in asked if _person_refusal(_as(absent), rules) is None), None)
 
 
+def seat(candidate: Candidate, asked: Mapping[str, str], rules: Rules) -> str:
+    """In whose place the candidate answers, where `asked` holds the place that each entry was given, or "".
+
+    Their own, when they are asked themselves; else the one that was given to them, or to whom they stand in for.
+    """
+    if (given := _given(candidate.targets, asked)) is not None:
+        return given or candidate.member_id
+    absent = deputised(candidate, rules)
+    return candidate.member_id if absent is None else _given(absent.targets, asked) or absent.member_id
+
+
+def _given(targets: frozenset[str], asked: Mapping[str, str]) -> str | None:
+    """The place that was given to these; "" when one of them is asked in its own, None when none is asked."""
+    places = [place for target, place in asked.items() if target in targets]
+    return None if not places else "" if "" in places else places[0]
+
+
 def _as(absent: Absent) -> Candidate:
     return Candidate("person", absent.targets, member_id=absent.member_id, email=absent.email)
 
@@ -94,7 +113,7 @@ def _unasked(candidate: Candidate) -> Refused:
 def _person_refusal(candidate: Candidate, rules: Rules) -> Refused | None:
     if candidate.member_id and candidate.member_id in rules.excluded:
         return NotEligible("You answered an earlier prompt of this run, and this one must be decided by somebody else.")
-    if rules.four_eyes and _is_requester(candidate, rules.requester):
+    if rules.four_eyes and any(_is_requester(candidate, one) for one in (rules.requester, *rules.also)):
         return NotEligible("You asked for this yourself; four eyes are wanted, so somebody else must decide.")
     return None
 
@@ -104,7 +123,7 @@ def _key_refusal(candidate: Candidate, rules: Rules) -> Refused | None:
         return None
     if not candidate.key_may_decide:
         return NotEligible("This API key may not decide: it was not granted approvals:decide.")
-    if candidate.key_id == rules.requester.key_id:
+    if candidate.key_id in {one.key_id for one in (rules.requester, *rules.also)}:
         return NotEligible("This API key started the run, so it cannot decide in it; somebody else must.")
     return StepUpRequired() if _wants_factor(rules) else None
 

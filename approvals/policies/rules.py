@@ -101,6 +101,8 @@ def needs_people(outcome: str, case: Case) -> str:
         return _only("it asks for a second factor")
     if case.options.get("four_eyes"):
         return _only("it asks for four eyes")
+    if case.options.get("excluded"):
+        return _only("somebody else than before must answer it")
     return _only("several people are wanted") if case.several else ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -74,9 +74,8 @@ class PromptView:
 
     @property
     def warnings(self) -> list[str]:
-        """What keeps it from ever being decided, as its stage was opened."""
-        found: list[str] = self.options.get("warnings", [])
-        return found
+        """What its readers must know: what became of whom it was put to, and what keeps it from being settled."""
+        return [*self.options.get("notes", ()), *self.options.get("warnings", ())]
 
     @property
     def outcome_values(self) -> list[str]:
@@ -98,6 +97,12 @@ def prompts_of(prompt_ids: Collection[UUID], *, limit: int, **wanted: str) -> tu
     chosen = list(rows.values_list("pk", flat=True))
     shown = _whole().filter(pk__in=chosen[:limit]).order_by("created_at", "id")
     return [_view(prompt) for prompt in shown], len(chosen)
+
+
+def in_order(prompt_ids: Sequence[UUID]) -> list[PromptView]:
+    """These prompts in full, in the order given; those of other workspaces are not there."""
+    found = {prompt.pk: prompt for prompt in _whole().filter(pk__in=prompt_ids)}
+    return [_view(found[pk]) for pk in prompt_ids if pk in found]
 
 
 def attachment(prompt_id: UUID, attachment_id: UUID) -> Attachment:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from approvals import states
 from approvals.models import Assignment, Prompt, SavedFilter, words
+from approvals.queries.detail import PromptView, in_order
 from approvals.queries.places import GROUPS, MINE, UNASSIGNED, Listing, pooled_ones
 from approvals.queries.searching import search
 from approvals.states import Decider, PromptStatus, PromptType, Risk
@@ -22,7 +23,7 @@ COUNT_UP_TO: Final = 99  # beyond this a count says "99+": an exact one would re
 FIELDS: Final = (
     *("id", "workflow", "title", "requester", "risk", "amount", "level", "created_at", "due_at", "status", "type"),
     *("queue_key", "age_key", "due_key", "amount_key", "closed_at", "workspace_id", "stage", "stages"),
-    *("claimed_by", "claimed_until", "outcomes", "version"),
+    *("claimed_by", "claimed_until", "outcomes", "version", "options"),
 )
 
 
@@ -45,12 +46,14 @@ class InboxRow:
     type: str
     version: int
     outcomes: list[dict[str, Any]]
+    step_up: bool
 
     @property
     def together(self) -> bool:
-        """Whether it may be decided along with others: what is of high risk, or wants a form, is decided alone."""
-        alone = (PromptType.FORM, PromptType.CHOICE)
-        return self.status == PromptStatus.PENDING and self.risk != Risk.HIGH and self.type not in alone
+        """Whether it may be decided along with others: what is of high risk, or wants a second factor or a form, is
+        decided alone."""
+        alone = self.step_up or self.risk == Risk.HIGH or self.type in (PromptType.FORM, PromptType.CHOICE)
+        return self.status == PromptStatus.PENDING and not alone
 
 
 def targets_of(member_id: UUID) -> frozenset[str]:
@@ -85,6 +88,14 @@ def inbox(
     prompts = {prompt.pk: prompt for prompt in Prompt.objects.filter(pk__in=chosen).only(*FIELDS)} if chosen else {}
     following = places[limit - 1].cursor if len(places) > limit else None
     return Page([_row(prompts[pk]) for pk in chosen if pk in prompts], following)
+
+
+def inbox_in_full(
+    targets: Collection[str], *, scope: str, query: str, sort: str, cursor: str | None, limit: int
+) -> Page[PromptView]:
+    """The same page, with the prompts in full."""
+    page = inbox(targets, scope=scope, query=query, sort=sort, cursor=cursor, limit=limit)
+    return Page(in_order([row.id for row in page.items]), page.next)
 
 
 def rows_of(prompt_ids: Collection[UUID]) -> list[InboxRow]:
@@ -137,4 +148,5 @@ def _row(prompt: Prompt) -> InboxRow:
         type=prompt.type,
         version=prompt.version,
         outcomes=prompt.outcomes,
+        step_up=bool(prompt.options.get("step_up")),
     )

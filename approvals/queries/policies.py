@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -77,9 +76,14 @@ def version_page(policy_id: UUID, *, cursor: str | None = None, limit: int = 50)
     return Page([_version(version) for version in found[:limit]], following)
 
 
-def samples(*, workflow: str = "", prompt: str = "") -> Sequence[Any]:
-    """The payloads of the last prompts in a scope, as plain JSON, newest first."""
-    return [one.data for one in _within(Prompt.objects.only("payload"), workflow, prompt)[:TRIED_ON]]
+def samples(*, workflow: str = "", prompt: str = "") -> list[Prompt]:
+    """The last prompts in a scope, newest first: their names, outcomes and payloads."""
+    return list(_within(Prompt.objects.only("name", "outcomes", "payload"), workflow, prompt)[:TRIED_ON])
+
+
+def has_asked(workflow: str) -> bool:
+    """Whether a workflow of this name ever asked anything, though no code here may know it now."""
+    return Prompt.objects.filter(workflow=workflow).exists()
 
 
 def last_decided(*, workflow: str = "", prompt: str = "") -> list[Prompt]:

@@ -5,18 +5,19 @@ Percentiles are nearest ranks by window functions, which PostgreSQL and SQLite r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
-from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Value, Window
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet, Value, Window
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import RowNumber, TruncDate
 
-from approvals.models import Decision, Prompt
+from approvals.models import Assignment, Decision, Prompt
 from approvals.states import NEGATIVE, PromptStatus
 from flowapp.engine import clock
+from flowapp.tenancy.models import Member
 
 PERIODS: Final = (7, 30, 90)  # days
 MOST_ROWS: Final = 50  # of each table: those with the most decisions
@@ -45,7 +46,10 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How prompts ended, of one workflow, agent or reviewer, or of all."""
+    """How prompts ended, of one workflow, agent or reviewer, or of all. `times` are to the decision.
+
+    For a reviewer `closed` counts their answers, `expired` what they were asked by name and left unanswered.
+    """
 
     name: str
     closed: int = 0
@@ -55,6 +59,7 @@ class Line:
     expired: int = 0
     fast: int = 0
     times: Times = field(default_factory=Times)
+    claim: Times = field(default_factory=Times)
     detail: str = ""
 
     @property
@@ -65,6 +70,12 @@ class Line:
     def share(self, number: int) -> float | None:
         """Of all that ended; None where nothing did."""
         return number / self.closed if self.closed else None
+
+    @property
+    def left(self) -> float | None:
+        """A reviewer's timeouts, of all that they answered or left; None without either."""
+        asked = self.closed + self.expired
+        return self.expired / asked if asked else None
 
     @property
     def signals(self) -> list[str]:
@@ -85,7 +96,6 @@ class Report:
     since: datetime
     until: datetime
     total: Line
-    claim: Times
     by_day: list[tuple[date, Line]]
     pending: list[tuple[str, int]]
     workflows: list[Line]
@@ -104,19 +114,16 @@ def report(days: int) -> Report:
     )
     answers = Decision.objects.filter(at__gte=since, timed_out=False, member__isnull=False)
     asked_by_agents = ended.filter(requester__kind="agent").annotate(agent=KeyTextTransform("label", "requester"))
-    decided = ended.filter(_DECIDED)
-    everything = "everything"
     return Report(
         days=days,
         since=since,
         until=now,
-        total=_total(ended, _times(decided.annotate(all=Value(everything)), "all", "closed_after_s")),
-        claim=_times(ended.annotate(all=Value(everything)), "all", "claimed_after_s").get(everything, Times()),
+        total=_total(ended),
         by_day=_by_day(ended, since, days),
         pending=_pending(now),
-        workflows=_lines(ended, "workflow", _times(decided, "workflow", "closed_after_s")),
-        agents=_lines(asked_by_agents, "agent", _times(asked_by_agents.filter(_DECIDED), "agent", "closed_after_s")),
-        reviewers=_reviewers(answers),
+        workflows=_lines(ended, "workflow"),
+        agents=_lines(asked_by_agents, "agent"),
+        reviewers=_reviewers(answers, ended),
     )
 
 
@@ -130,14 +137,23 @@ def _ends() -> dict[str, Count]:
     }
 
 
-def _total(ended: QuerySet[Prompt], times: Mapping[str, Times]) -> Line:
-    return Line("All", **ended.aggregate(**_ends()), times=times.get("everything", Times()))
+def _total(ended: QuerySet[Prompt]) -> Line:
+    everything = ended.annotate(everything=Value("all"))
+    [line] = _timed([("all", Line("All", **ended.aggregate(**_ends())))], everything, "everything")
+    return line
 
 
-def _lines(ended: QuerySet[Prompt], by: str, times: Mapping[str, Times]) -> list[Line]:
+def _lines(ended: QuerySet[Prompt], by: str) -> list[Line]:
     rows: Any = ended.values(by).annotate(**_ends()).filter(closed__gt=0).order_by("-closed", by)[:MOST_ROWS]
     named: list[tuple[str, dict[str, Any]]] = [(row.pop(by), row) for row in map(dict, rows)]
-    return [Line(name or "?", **row, times=times.get(name, Times())) for name, row in named]
+    return _timed([(name, Line(name or "?", **row)) for name, row in named], ended, by)
+
+
+def _timed(lines: list[tuple[str, Line]], ended: QuerySet[Prompt], by: str) -> list[Line]:
+    """The lines, each with how long it took to a decision and to a claim."""
+    times = _times(ended.filter(_DECIDED), by, "closed_after_s")
+    claims = _times(ended, by, "claimed_after_s")
+    return [replace(line, times=times.get(name, Times()), claim=claims.get(name, Times())) for name, line in lines]
 
 
 def _by_day(ended: QuerySet[Prompt], since: datetime, days: int) -> list[tuple[date, Line]]:
@@ -158,25 +174,44 @@ def _pending(now: datetime) -> list[tuple[str, int]]:
     return [(words, found[f"n{number}"]) for number, (words, _) in enumerate(AGES)]
 
 
-def _reviewers(answers: QuerySet[Decision]) -> list[Line]:
-    times = _times(answers, "member_id", "took_s")
-    rows = (
-        answers.values("member_id", "member__user__name", "member__user__email")
-        .annotate(
-            closed=Count("pk"),
-            approved=Count("pk", filter=~Q(outcome__in=_NEGATIVE)),
-            denied=Count("pk", filter=Q(outcome__in=_NEGATIVE)),
-            edited=Count("pk", filter=~Q(changes=[])),
-            fast=Count("pk", filter=Q(took_s__lt=FAST)),
-        )
-        .order_by("-closed", "member__user__name")[:MOST_ROWS]
+def _reviewers(answers: QuerySet[Decision], ended: QuerySet[Prompt]) -> list[Line]:
+    """Those who answered most, or left most unanswered that was put to them by name."""
+    given = answers.values("member_id").annotate(
+        closed=Count("pk"),
+        approved=Count("pk", filter=~Q(outcome__in=_NEGATIVE)),
+        denied=Count("pk", filter=Q(outcome__in=_NEGATIVE)),
+        edited=Count("pk", filter=~Q(changes=[])),
+        fast=Count("pk", filter=Q(took_s__lt=FAST)),
     )
-    return [_reviewer(dict(row), times) for row in rows]
+    rows: Any = given.order_by("-closed", "member_id")[:MOST_ROWS]
+    found: dict[UUID, dict[str, int]] = {row.pop("member_id"): row for row in map(dict, rows)}
+    left = _left(ended)
+    times = _times(answers, "member_id", "took_s")
+    claims = _times(ended.filter(first_claimed_by__isnull=False), "first_claimed_by_id", "claimed_after_s")
+    named = Member.objects.filter(Q(pk__in=found) | Q(user__email__in=left))
+    lines = [
+        Line(
+            name or email,
+            **found.get(pk, {}),
+            expired=left.get(email, 0),
+            times=times.get(pk, Times()),
+            claim=claims.get(pk, Times()),
+            detail=email,
+        )
+        for pk, name, email in named.values_list("pk", "user__name", "user__email")
+    ]
+    return sorted(lines, key=lambda line: (-line.closed - line.expired, line.name))[:MOST_ROWS]
 
 
-def _reviewer(row: dict[str, Any], times: Mapping[Any, Times]) -> Line:
-    member, name, email = row.pop("member_id"), row.pop("member__user__name"), row.pop("member__user__email")
-    return Line(name or email, **row, times=times.get(member, Times()), detail=email)
+def _left(ended: QuerySet[Prompt]) -> dict[str, int]:
+    """By address, how many prompts that ended by themselves were put to somebody by name at last, and left by them."""
+    expired = ended.filter(status=PromptStatus.EXPIRED).values("pk")
+    asked = Assignment.objects.filter(kind="user", prompt__in=expired, stage=F("prompt__stage"))
+    same = {"prompt": OuterRef("prompt"), "stage": OuterRef("stage")}
+    answered = Decision.objects.filter(**same, member__user__email__iexact=OuterRef("value"))
+    rows = asked.exclude(Exists(answered)).values("target").annotate(number=Count("prompt", distinct=True))
+    listed = rows.order_by("-number", "target")[:MOST_ROWS].values_list("target", "number")
+    return {target.removeprefix("user:"): number for target, number in listed}
 
 
 def _times(rows: QuerySet[Any], by: str, seconds: str) -> dict[Any, Times]:

@@ -7,11 +7,12 @@ from typing import Any
 from django.http import QueryDict
 
 from approvals import forms
-from approvals.forms import Answer
+from approvals.actions import filling
+from approvals.actions.filling import Answer
 from approvals.policies import summary
 from approvals.policies.changes import Change, changes
 from approvals.queries import PromptView
-from approvals.states import NEGATIVE, InvalidDecision, PromptType
+from approvals.states import InvalidDecision, PromptType
 from flowapp.http import schema_form
 
 _OWN = (forms.CONFIRMED, forms.BACK, "csrfmiddlewaretoken")
@@ -22,11 +23,12 @@ def context(view: PromptView, *, may_answer: bool) -> dict[str, Any]:
     given = view.decision.data if view.decision else None
     edits = view.type == PromptType.EDIT
     changed = [Change.kept(one) for one in view.changes]
-    sends = [one for one in view.outcomes if view.schema is not None and one["value"] not in NEGATIVE]
+    sends = filling.sends(view)
+    wordy = {one["value"] for one in view.outcomes if one["needs_reason"]}
     return {
-        "fields": forms.fields_of(view) if may_answer else [],
-        "sends": [one["value"] for one in sends],
-        "reason_asked": bool(view.options.get("require_reason")) or any(one["needs_reason"] for one in sends),
+        "fields": filling.fields_of(view) if may_answer else [],
+        "sends": sends,
+        "reason_asked": bool(view.options.get("require_reason")) or bool(wordy.intersection(sends)),
         "reason_error": "",
         "changes": changed,
         "answer_rows": summary.rows(given) if changed or not edits else [],
@@ -53,8 +55,8 @@ def _fold(view: PromptView) -> str:
 def sent_back(view: PromptView, answer: Answer, posted: QueryDict, error: Exception | None = None) -> dict[str, Any]:
     """What stands on the page again when an answer was not taken, with what is wrong at its field."""
     found = error.errors if isinstance(error, InvalidDecision) else []
-    errors = forms.placed(found)
-    known = forms.fields_of(view)
+    errors = filling.placed(found)
+    known = filling.fields_of(view)
     shown = schema_form.filled(known, posted, errors) if forms.FILLED in posted else known
     return {
         "fields": shown,

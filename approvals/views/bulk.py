@@ -10,11 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from approvals import actions, queries
-from approvals.policies.answers import LONGEST_REASON
+from approvals.policies.answers import LONGEST_REASON, REASONS
 from approvals.queries import InboxRow
 from approvals.states import LABELS, NEGATIVE, REJECTIONS, InvalidDecision, PromptStatus, Risk
 from approvals.views import fragments, listing
-from approvals.views.presenting import REASONS
 from flowapp.http.access import access
 from flowapp.http.credentials import actor_of
 from flowapp.tenancy.models import Role

@@ -9,13 +9,17 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from approvals import actions, queries
+from approvals import actions, forms, queries
 from approvals.actions.channels import links, question
 from approvals.actions.channels.links import Token
-from approvals.forms import DecideForm
+from approvals.actions.filling import Answer
 from approvals.models import SignedLink
-from approvals.states import InvalidDecision, PromptStatus, Refused, StepUpRequired
-from approvals.views import prose
+from approvals.policies.answers import REASONS
+from approvals.policies.consequences import consequences
+from approvals.policies.evidence import evidence
+from approvals.queries import PromptView
+from approvals.states import NEGATIVE, InvalidDecision, PromptStatus, PromptType, Refused, StepUpRequired
+from approvals.views import answering, prose
 from flowapp.http.access import PUBLIC, access
 from flowapp.http.problems import Problem, from_exception
 from flowapp.tenancy import queries as tenancy
@@ -23,6 +27,7 @@ from flowapp.tenancy.scope import scoped
 
 PAGE = "approvals/by_link.html"
 _ANOTHER = "This link is somebody else's: you are signed in as another person. Answer in your own inbox."
+_CORRECT = "Not sent yet. Correct what is marked; what you typed is still here."
 
 
 @access(PUBLIC)
@@ -36,16 +41,26 @@ def decide(request: HttpRequest, token: str) -> HttpResponse:
         _refuse_others(request, link)
         if request.method != "POST":
             return _page(request, link, read)
-        try:
-            form = DecideForm(request.POST)
-            if not form.is_valid() and links.over(link, read) is None:
-                raise InvalidDecision(form.found())
-            given = form.cleaned_data
-            links.decide(read, outcome=given.get("outcome", ""), reasoning=given.get("reasoning", ""))
-        except Refused as refused:
-            problem = from_exception(refused)
-            return _page(request, links.find(read), read, refused, status=problem.status if problem else 400)
-        return _page(request, links.find(read), read)
+        return _answered(request, link, read)
+
+
+def _answered(request: HttpRequest, link: SignedLink, read: Token) -> HttpResponse:
+    """Decide, or show the form again: with what is wrong in it, or once more before an edit counts."""
+    view = queries.prompt_detail(link.prompt_id)
+    answer = forms.answer(view, request.POST)
+    if forms.BACK in request.POST:
+        return _page(request, link, read, answering.sent_back(view, answer, request.POST))
+    try:
+        # What is over needs no corrections: deciding says what ended it, and notes the attempt.
+        if view.status == PromptStatus.PENDING and not _closed(link, read):
+            answer.check(view)
+            if answer.wants_review(view) and forms.CONFIRMED not in request.POST and not question.elsewhere(view):
+                return _page(request, link, read, answering.review(view, answer, request.POST))
+        links.decide(read, answer)
+    except Refused as refused:
+        back = answering.sent_back(view, answer, request.POST, refused)
+        return _page(request, links.find(read), read, back | _said(refused, answer, back), status=_status(refused))
+    return _page(request, links.find(read), read)
 
 
 def _refuse_others(request: HttpRequest, link: SignedLink) -> None:
@@ -54,31 +69,74 @@ def _refuse_others(request: HttpRequest, link: SignedLink) -> None:
         raise Problem("not-eligible", _ANOTHER)
 
 
+def _status(refused: Refused) -> int:
+    problem = from_exception(refused)
+    return problem.status if problem else 400
+
+
+def _said(refused: Refused, answer: Answer, back: dict[str, Any]) -> dict[str, Any]:
+    """The refusal in words. What is wrong with the reason or the data is said at its field."""
+    if not isinstance(refused, InvalidDecision):
+        return {"error": str(refused)}
+    said = [f"{one['field']}: {one['msg']}" for one in refused.errors if one["field"] == "outcome"]
+    return {"error": " ".join([*said, *back["unplaced"]]) or _CORRECT}
+
+
 def _page(
-    request: HttpRequest, link: SignedLink, read: Token, refused: Refused | None = None, status: int = 200
+    request: HttpRequest, link: SignedLink, read: Token, more: dict[str, Any] | None = None, status: int = 200
 ) -> HttpResponse:
     view = queries.prompt_detail(link.prompt_id)
-    context: dict[str, Any] = {
+    closed = _closed(link, read)
+    open_ = view.status == PromptStatus.PENDING and not closed and not question.elsewhere(view)
+    context = {
+        **answering.context(view, may_answer=open_),
+        **_question(view),
         "member": link.member,
+        "closed": closed,
+        "answered": _label(view, link.used_outcome),
+        "open": open_,
+        "error": "",
+        "typed_reason": "",
+        **(more or {}),
+    }
+    return render(request, PAGE, context, status=status)
+
+
+def _question(view: PromptView) -> dict[str, Any]:
+    """What is asked, as the mail says it, and how it stands."""
+    offered = question.outcomes(view)
+    return {
         "title": view.title,
         "sentence": question.sentence(view),
         "workflow": view.workflow,
         "rows": question.payload(view),
+        "edits": view.type == PromptType.EDIT,
         "message_html": prose.html(view.message) if view.message else "",
         "by_agent": view.requester is not None and view.requester.kind == "agent",
-        "facts": question.facts(view) if view.status == PromptStatus.PENDING else [],
-        "outcomes": question.outcomes(view),
+        "consequences": consequences(view) if view.status == PromptStatus.PENDING else [],
+        "facts": question.around(view) if view.status == PromptStatus.PENDING else [],
+        "evidence": evidence(view.options),
+        "files": question.files(view),
+        "outcomes": offered,
+        "reason_wanted": _reason_wanted(offered),
+        "reasons": REASONS if any(one["value"] in NEGATIVE for one in offered) else (),
         "ending": question.ending(view),
         "ended_badly": view.status in (PromptStatus.EXPIRED, PromptStatus.CANCELLED),
         "url": question.address(view.id),
-        "closed": _closed(link, read),
-        "answered": link.used_outcome,
         "elsewhere": question.elsewhere(view),
-        "error": str(refused) if refused else "",
-        "reason_error": _reason_error(refused),
-        "typed": request.POST.get("reasoning", ""),
     }
-    return render(request, PAGE, context, status=status)
+
+
+def _reason_wanted(offered: list[dict[str, Any]]) -> str:
+    """For which of the answers a reason is needed, beside the field for it; empty when for all."""
+    wordy = [one["label"] for one in offered if one["needs_reason"]]
+    if len(wordy) == len(offered):
+        return ""
+    return f"needed for {' and '.join(f'“{label}”' for label in wordy)}" if wordy else "optional"
+
+
+def _label(view: PromptView, value: str) -> str:
+    return next((one["label"] for one in question.outcomes(view) if one["value"] == value), value)
 
 
 def _closed(link: SignedLink, read: Token) -> str:
@@ -89,9 +147,3 @@ def _closed(link: SignedLink, read: Token) -> str:
         return "The question changed since this mail. Answer the newer mail, or sign in."
     refusal = actions.why_not(link.prompt_id, by=tenancy.actor_for(link.member))
     return str(refusal) if refusal and not isinstance(refusal, StepUpRequired) else ""
-
-
-def _reason_error(refused: Refused | None) -> str:
-    if not isinstance(refused, InvalidDecision):
-        return ""
-    return " ".join(one["msg"] for one in refused.errors if one["field"] == "reasoning")

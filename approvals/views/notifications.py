@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals.actions.channels import preferences
 from approvals.policies.notices import CHANNELS, LABELS, POSSIBLE, Kind, When, Wishes, choices_of
@@ -17,6 +17,8 @@ from flowapp.http.access import access
 from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request
 from flowapp.integrations import email, slack
+from flowapp.integrations.slack.linking import NoAccount
+from flowapp.integrations.slack.people import TakenAccount
 from flowapp.tenancy.models import Member, Role
 
 MEMBERS: Final = tuple(Role)
@@ -48,12 +50,33 @@ def notifications(request: HttpRequest) -> HttpResponse:
     return redirect("notifications")
 
 
+@access(*MEMBERS)
+@require_POST
+def link_slack(request: HttpRequest) -> HttpResponse:
+    """Have a Slack account asked whether it is this member's."""
+    member = cast("Request", request).member
+    assert member is not None  # @access lets members in, and nobody else
+    typed = request.POST.get("slack_id", "").strip()
+    try:
+        slack.linking.ask(member=member, slack_id=typed.upper(), by=actor_of(request))
+    except (NoAccount, TakenAccount) as error:
+        wishes = preferences.of(member.pk)
+        return _page(request, member, wishes, {"slack_id": str(error)}, status=422, slack_id=typed)
+    messages.success(request, "That account is asked in Slack now. Say yes there within ten minutes.")
+    return redirect("notifications")
+
+
 def _hour(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 2 else -1
 
 
 def _page(
-    request: HttpRequest, member: Member, wishes: Wishes, errors: dict[str, str] | None = None, status: int = 200
+    request: HttpRequest,
+    member: Member,
+    wishes: Wishes,
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+    slack_id: str = "",
 ) -> HttpResponse:
     context: dict[str, Any] = {
         "kinds": [_kind(kind, wishes) for kind in Kind],
@@ -64,6 +87,8 @@ def _page(
         "zones": sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"),
         "errors": errors or {},
         "slack_account": slack.people.known_account(member),
+        "slack_connected": slack.is_connected(),
+        "slack_id": slack_id,
     }
     return render(request, "approvals/notifications.html", context, status=status)
 

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals import actions, forms, queries
-from approvals.forms import Answer
+from approvals.actions.filling import Answer
 from approvals.queries import PromptView
 from approvals.states import PromptNotFound, PromptStatus, Refused, StepUpRequired
 from approvals.views import answering, fragments, listing, presenting, stepping
@@ -22,7 +22,6 @@ from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.models import Role
 
 MEMBERS = tuple(Role)
-NO_VERSION = 0  # an answer that cannot be read must not count, whatever has changed in the meantime
 
 
 @access(*MEMBERS)
@@ -88,7 +87,7 @@ def _decide(request: HttpRequest, prompt_id: UUID, answer: Answer) -> None:
         outcome=answer.outcome,
         reasoning=answer.reasoning,
         data=answer.data,
-        version=NO_VERSION if answer.errors else answer.version,
+        version=answer.counts_on,
         channel="web",
         second_factor_at=second_factor.given_at(request),
     )

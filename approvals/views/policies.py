@@ -141,6 +141,7 @@ def _form(
         "typed": typed,
         "errors": _by_field(errors or []),
         "trial": trial,
+        "unchecked": _unchecked(view, _draft(request) if trial else None),
         "ask": ASK,
         "workflows": sorted({*known, *filter(None, [typed.get("workflow", "")])}),
         "meanings": facts.MEANINGS,
@@ -151,6 +152,13 @@ def _form(
     response = render(request, f"{ONE}{fragment}", context, status=status)
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response
+
+
+def _unchecked(view: PolicyView | None, draft: Draft | None) -> list[str]:
+    """What could not be checked: of the draft that was tried, else of the version in force."""
+    if draft is None and view is not None:
+        draft = Draft(*(getattr(view.current, name) for name in Draft.__slots__))
+    return actions.unchecked(draft) if draft else []
 
 
 def _by_field(errors: list[dict[str, Any]]) -> dict[str, list[str]]:

@@ -7,8 +7,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from approvals import actions, queries
+from approvals.actions.channels import question
 from approvals.models import Prompt
 from approvals.policies import summary
+from approvals.policies.answers import REASONS
+from approvals.policies.consequences import consequences
+from approvals.policies.evidence import evidence
 from approvals.queries import PromptView
 from approvals.states import (
     NEGATIVE,
@@ -19,10 +23,8 @@ from approvals.states import (
     Refused,
 )
 from approvals.views import answering, prose, together
-from approvals.views.consequences import consequences
 from flowapp.tenancy.actors import Actor
 
-REASONS: Final = ("More information is needed", "The amount is wrong", "Against our policy", "No longer needed")
 _NO_COST: Final = Decimal(0)  # nothing that runs today costs anything; the cost room will know
 
 
@@ -96,19 +98,12 @@ def _outcome(view: PromptView, outcome: dict[str, Any]) -> dict[str, Any]:
 
 
 def _why(view: PromptView) -> dict[str, Any] | None:
-    confidence, evidence = view.options.get("confidence"), view.options.get("evidence", [])
     return {
-        "rule": together.rule(view),
+        "rule": question.demands(view),
         "policy": view.options.get("policy"),
-        "confidence": confidence,
-        "evidence": [_evidence(item) for item in evidence],
+        "confidence": view.options.get("confidence"),
+        "evidence": evidence(view.options),
     }
-
-
-def _evidence(item: Any) -> dict[str, str]:
-    """A piece of evidence; only a web address becomes a link."""
-    label, url = (item.get("label", ""), item.get("url", "")) if isinstance(item, dict) else (str(item), str(item))
-    return {"label": str(label or url), "url": url if str(url).startswith(("https://", "http://")) else ""}
 
 
 def _decision(decision: Decision[Any], outcomes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
     return [
         ("Decided", f"{total.decided:,}", f"of {total.closed:,} that ended"),
         ("Time to a decision", _took(total.times.median), _within(total.times.p90)),
-        ("Time to a claim", _took(report.claim.median), _within(report.claim.p90)),
+        ("Time to a claim", _took(total.claim.median), _within(total.claim.p90)),
         ("Approved", _percent(total.share(total.approved)), f"{_percent(total.share(total.edited))} after an edit"),
         ("Timed out", _percent(total.share(total.expired)), f"{total.expired:,} that nobody decided"),
         ("Open now", f"{sum(number for _, number in report.pending):,}", "of any age"),
@@ -106,7 +106,8 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
 
 def _tables(report: Report) -> list[Table]:
     ends = ("Ended", "Approved", "Denied", "Edited", "Timed out")
-    rates = ("Ended", "Approved", "Edited", "Timed out", "Median", "Nine in ten")
+    rates = ("Ended", "Approved", "Edited", "Timed out", "To a claim", "To a decision", "Nine in ten")
+    answers = ("Answers", "Approved", "Edited", "Timed out", "In under 10 s", "To a claim", "To an answer")
     days = [[f"{day:%Y-%m-%d}", *_counts(line)] for day, line in report.by_day]
     return [
         Table("days", "Decisions by day", _columns("Day (UTC)", *ends), days),
@@ -122,7 +123,7 @@ def _tables(report: Report) -> list[Table]:
             "reviewers",
             "By reviewer",
             (
-                *_columns("Reviewer", "Answers", "Approved", "Edited", "In under 10 s", "Median", "Nine in ten"),
+                *_columns("Reviewer", *answers, "Nine in ten"),
                 Column("Worth a look", number=False),
             ),
             [_reviewer(line) for line in report.reviewers],
@@ -144,14 +145,13 @@ def _rates(line: Line) -> list[str]:
 
 
 def _reviewer(line: Line) -> list[str]:
-    shares = (line.approved, line.edited, line.fast)
     signals: Sequence[str] = line.signals
-    shown = (_percent(line.share(one)) for one in shares)
-    return [line.name, f"{line.closed:,}", *shown, *_times(line), "; ".join(signals) or _NOTHING]
+    shares = (line.share(line.approved), line.share(line.edited), line.left, line.share(line.fast))
+    return [line.name, f"{line.closed:,}", *map(_percent, shares), *_times(line), "; ".join(signals) or _NOTHING]
 
 
 def _times(line: Line) -> list[str]:
-    return [_took(line.times.median), _took(line.times.p90)]
+    return [_took(one) for one in (line.claim.median, line.times.median, line.times.p90)]
 
 
 def _percent(share: float | None) -> str:
@@ -168,6 +168,8 @@ def _took(seconds: float | None) -> str:
         return _NOTHING
     units: Any = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     whole = round(seconds)
+    finest = next((smaller for size, smaller in ((86400, 3600), (3600, 60)) if whole >= size), 1)
+    whole = round(whole / finest) * finest
     at = next((number for number, (_, size) in enumerate(units) if whole >= size), 3)
     (big, size), rest = units[at], units[at + 1 : at + 2]
     first, left = divmod(whole, size)

@@ -35,15 +35,6 @@ def context(view: PromptView, viewer: Actor, refused: Refused | None) -> dict[st
     }
 
 
-def rule(view: PromptView) -> str:
-    """What is wanted of those who decide, in a sentence or two."""
-    quorum = f"{view.quorum} people must give the same answer." if view.quorum > 1 else ""
-    four_eyes = "Whoever asked for it cannot decide it." if view.options.get("four_eyes") else ""
-    kept = view.options.get("calendar")
-    calendar = f"Its times count in the working hours of {kept['name']}." if kept else ""
-    return " ".join(filter(None, (quorum, four_eyes, calendar)))
-
-
 def _is_requester(view: PromptView, me: str) -> bool:
     return view.requester is not None and view.requester.member_id == me
 

@@ -1,14 +1,19 @@
-"""The threads that deliver the outbox, beside the sweeper of every worker: a slow receiver delays only its own kind."""
+"""The threads that deliver the outbox, beside the sweeper of every worker.
+
+A slow receiver delays only what its own workspace sends through the same channel: workspaces take turns, and each may
+hold half of a channel's threads.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from uuid import UUID
 
 from django.db import Error, connections
 
@@ -18,8 +23,9 @@ from . import delivery, outbox
 from .models import OutboxMessage
 
 logger = logging.getLogger("flowapp.integrations")
-THREADS = 4  # a channel
+THREADS = 2 * delivery.MOST_EACH  # a channel
 PRUNE_EVERY = 600.0  # seconds
+GIVE_WAY = 0.02  # seconds; the commit that rang has woken a run as well, which people wait for
 
 
 class Deliverer:
@@ -28,7 +34,8 @@ class Deliverer:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._pools: dict[str, ThreadPoolExecutor] = {}
-        self._busy: Counter[str] = Counter()
+        # Messages under way, by channel and workspace.
+        self._busy: defaultdict[str, Counter[UUID]] = defaultdict(Counter)
         self._lock = threading.Lock()
         self._prune_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="flowapp-outbox", daemon=True)
@@ -46,13 +53,14 @@ class Deliverer:
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
         until = time.monotonic() + 5
-        while self._busy.total() and time.monotonic() < until:
+        while any(busy.total() for busy in self._busy.values()) and time.monotonic() < until:
             time.sleep(0.01)
 
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                outbox.bell.wait(timeout=2 * sweep.INTERVAL)
+                if outbox.bell.wait(timeout=2 * sweep.INTERVAL):
+                    self._stopping.wait(GIVE_WAY)
                 outbox.bell.clear()
                 self._round()
         finally:
@@ -74,10 +82,11 @@ class Deliverer:
     def _send_some(self, channel: str) -> bool:
         """Claim what fits; True when there may be more room and more to send."""
         with self._lock:
-            room = THREADS - self._busy[channel]
+            under_way = +self._busy[channel]
+        room = THREADS - under_way.total()
         if room <= 0:
             return False
-        claimed = delivery.claim(channel, room)
+        claimed = delivery.claim(channel, room, under_way)
         for message in claimed:
             self._submit(message)
         return len(claimed) == room
@@ -87,15 +96,15 @@ class Deliverer:
         if name not in self._pools:
             self._pools[name] = ThreadPoolExecutor(THREADS, thread_name_prefix=f"flowapp-outbox-{name}")
         with self._lock:
-            self._busy[name] += 1
+            self._busy[name][message.workspace_id] += 1
         try:
-            self._pools[name].submit(_send, message).add_done_callback(lambda over: self._done(name, over))
+            self._pools[name].submit(_send, message).add_done_callback(lambda over: self._done(message, over))
         except RuntimeError:  # stopping: after its lease it is sent elsewhere
-            self._done(name, None)
+            self._done(message, None)
 
-    def _done(self, channel: str, over: Future[None] | None) -> None:
+    def _done(self, message: OutboxMessage, over: Future[None] | None) -> None:
         with self._lock:
-            self._busy[channel] -= 1
+            self._busy[message.channel][message.workspace_id] -= 1
         if over is not None and not over.cancelled() and (error := over.exception()):
             logger.warning("how a message went could not be noted; it is sent again after its lease: %s", error)
         outbox.bell.set()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from flowapp.engine import clock
 from flowapp.tenancy.scope import scoped
@@ -20,7 +23,9 @@ LEASE = timedelta(minutes=2)  # longer than any sender's own timeouts
 FIRST_PAUSE = 5.0  # seconds
 LONGEST_PAUSE = 3600.0
 DEAD_AFTER = timedelta(days=1)
+MOST_EACH = 3  # messages of a channel that a process sends at once for one workspace
 KEEP_SENT = timedelta(days=7)
+LONGEST_ERROR = 2000  # characters
 PRUNE_AT_ONCE = 1000
 
 
@@ -34,20 +39,40 @@ def deliver(*channels: str) -> int:
     return tried
 
 
-def claim(channel: str, limit: int) -> list[OutboxMessage]:
-    """Take up to `limit` due messages of a channel, the longest waiting first; nobody else sends them for now."""
+def claim(channel: str, limit: int, under_way: Mapping[UUID, int] | None = None) -> list[OutboxMessage]:
+    """Take up to `limit` due messages of a channel, the longest waiting first; nobody else sends them for now.
+
+    With `under_way`, how many messages of each workspace this process is sending, workspaces take turns: none gets
+    more than MOST_EACH, and whoever has least under way comes first.
+    """
     now = clock.now()
     due = OutboxMessage.unscoped.filter(channel=channel, status=OutboxStatus.PENDING, due_at__lte=now)
     if not due.exists():  # read without a lock, which on SQLite would be everybody's
         return []
     with transaction.atomic():
         skip = connection.features.has_select_for_update_skip_locked
-        rows = list(due.order_by("due_at").select_for_update(skip_locked=skip)[:limit])
+        found = due.order_by("due_at").select_for_update(skip_locked=skip)
+        rows = list(found[:limit]) if under_way is None else _in_turn(found, limit, Counter(under_way))
         for row in rows:
             row.attempts, row.due_at = row.attempts + 1, now + LEASE
             row.first_tried_at = row.first_tried_at or now
         OutboxMessage.unscoped.bulk_update(rows, ["attempts", "due_at", "first_tried_at"])
     return rows
+
+
+def _in_turn(found: QuerySet[OutboxMessage], limit: int, under_way: Counter[UUID]) -> list[OutboxMessage]:
+    """One message for each workspace with least under way, then for those with one more, up to MOST_EACH."""
+    taken: list[OutboxMessage] = []
+    for least in range(MOST_EACH):
+        while len(taken) < limit:
+            served = [workspace for workspace, count in under_way.items() if count > least]
+            others = found.exclude(workspace_id__in=served).exclude(pk__in=[one.pk for one in taken])
+            firsts = {row.workspace_id: row for row in reversed(others[: limit - len(taken)])}
+            if not firsts:
+                break
+            taken += firsts.values()
+            under_way.update(firsts.keys())
+    return taken
 
 
 def send(message: OutboxMessage) -> None:
@@ -95,6 +120,8 @@ def _pause(attempts: int, after: float | None) -> float:
 
 def _note(message: OutboxMessage, **fields: datetime | str | None) -> None:
     """Say how the attempt went, unless it took so long that another was made."""
+    if error := fields.get("last_error"):  # a receiver's words: as long as it likes, and with null characters
+        fields["last_error"] = str(error).replace("\0", "")[:LONGEST_ERROR]
     mine = OutboxMessage.unscoped.filter(pk=message.pk, attempts=message.attempts, status=OutboxStatus.PENDING)
     mine.update(**fields)
 

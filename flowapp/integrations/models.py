@@ -9,9 +9,17 @@ from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import ScopedModel
 
 from . import webhook_tables  # Django looks for tables in this module only
-from .slack_tables import SlackConnection, SlackMessage, SlackUser
+from .slack_tables import SlackConnection, SlackLinkRequest, SlackMessage, SlackUser
 
-__all__ = ["OutboxMessage", "OutboxStatus", "SlackConnection", "SlackMessage", "SlackUser", "webhook_tables"]
+__all__ = [
+    "OutboxMessage",
+    "OutboxStatus",
+    "SlackConnection",
+    "SlackLinkRequest",
+    "SlackMessage",
+    "SlackUser",
+    "webhook_tables",
+]
 
 
 class OutboxStatus(models.TextChoices):
@@ -53,6 +61,7 @@ class OutboxMessage(ScopedModel):
         indexes = (
             models.Index(F("channel"), F("due_at"), condition=_PENDING, name="outbox_due"),
             models.Index(F("workspace"), F("status"), F("created_at").desc(), F("id").desc(), name="outbox_newest"),
+            models.Index(F("workspace"), F("created_at").desc(), F("id").desc(), name="outbox_all"),
             models.Index(F("sent_at"), condition=Q(status=OutboxStatus.SENT.value), name="outbox_sent"),
         )
 

@@ -19,6 +19,7 @@ class SlackConnection(ScopedModel):
     bot_token = models.TextField(help_text="Sealed.")
     signing_secret = models.TextField(help_text="Sealed.")
     connected_at = models.DateTimeField()
+    leaving_at = models.DateTimeField(null=True, help_text="Disconnected then; kept until no message has buttons.")
 
     def __str__(self) -> str:
         return self.team_name
@@ -51,9 +52,23 @@ class SlackMessage(ScopedModel):
     channel = models.CharField(max_length=40, blank=True)
     ts = models.CharField(max_length=40, blank=True, help_text="Slack's name for the message; empty until posted.")
     busy_until = models.DateTimeField(null=True)
+    live = models.BooleanField(default=True, help_text="It shows buttons that decide.")
 
     class Meta(ScopedModel.Meta):
         constraints = (models.UniqueConstraint(fields=["subject", "member"], name="slack_message_once"),)
 
     def __str__(self) -> str:
         return f"{self.channel}/{self.ts}"
+
+
+class SlackLinkRequest(ScopedModel):
+    """A member's wish to be known by a Slack account, until that account says yes: once, and not for long."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    member = models.OneToOneField(Member, on_delete=models.CASCADE, related_name="+")
+    slack_id = models.CharField(max_length=40)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.slack_id

@@ -137,6 +137,7 @@ class WebhookDelivery(ScopedModel):
     error = models.TextField(blank=True)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    next_try_at: datetime | None = None  # no column: when its message in the outbox is due; queries.py fills it in
 
     class Meta(ScopedModel.Meta):
         constraints = (

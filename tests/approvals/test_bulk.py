@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals import actions
+from approvals import actions, queries
 from approvals.actions import bulk
 from approvals.models import Decision, Prompt
 from approvals.states import InvalidDecision
@@ -57,6 +57,7 @@ def test_each_has_its_own_result(mixed, cast):
 
 def test_what_is_of_high_risk_is_refused_whatever_the_answer_and_noted(dispatcher, cast):
     prompts = [ask(risk="high")[1], ask(step_up=True)[1]]
+    assert [row.together for row in queries.rows_of([prompt.pk for prompt in prompts])] == [False, False]
     for outcome in ("approve", "deny"):
         assert {one.result for one in many(prompts, cast.bo, outcome, reasoning="no")} == {"high-risk"}
     assert Decision.objects.count() == 0

@@ -49,6 +49,28 @@ def test_it_ends_after_fifteen_minutes_or_begins_anew(dispatcher, cast):
     assert holder(prompt) == "Ana"
 
 
+def test_its_end_is_told_to_every_inbox(dispatcher, cast):
+    _, prompt = ask(assign=BOTH)
+    claim(prompt, cast.bo)
+    clock.shift("14m")
+    claim(prompt, cast.bo)
+    clock.shift("2m")
+    dispatcher.sweep()
+    asked_at = clock.now()
+    assert (holder(prompt), list(queries.changed_since(asked_at))) == ("Bo", [])
+    clock.shift("14m")
+    dispatcher.sweep()
+    assert [pk for pk, _ in queries.changed_since(asked_at)] == [prompt.pk]
+    prompt.refresh_from_db()
+    assert (holder(prompt), prompt.version) == (None, 1)
+    claim(prompt, cast.ana)
+    release(prompt, cast.ana)
+    before = clock.now()
+    clock.shift("20m")
+    dispatcher.sweep()
+    assert list(queries.changed_since(before)) == []
+
+
 def test_one_at_a_time(dispatcher, cast):
     _, prompt = ask(assign=BOTH)
     claim(prompt, cast.bo)

@@ -56,6 +56,17 @@ def test_what_does_not_parse_keeps_what_was_typed(dispatcher, cast, ana):
     assert not Policy.objects.exists()
 
 
+def test_what_could_not_be_checked_is_said_until_it_can_be(dispatcher, cast, ana):
+    unseen = RULE | {"expression": "data.amuont < 10", "outcome": "aprove"}
+    said = "so its outcome and the fields it reads could not be checked"
+    assert said in page(ana.post("/policies/new", unseen | {"try": "1"}, headers={"HX-Target": "trial"}))
+    assert said in page(ana.post("/policies/new", unseen, follow=True))
+    decide(ask(assign="user:bo@example.com")[1], cast.bo)
+    assert said not in page(ana.get(f"/policies/{Policy.objects.get().pk}/"))
+    answer = ana.post("/policies/new", RULE | {"workflow": "askes", "outcome": "aprove"})
+    assert (answer.status_code, "there is no workflow askes (did you mean asks?)" in page(answer)) == (422, True)
+
+
 def test_it_is_tried_before_it_is_saved(dispatcher, cast, ana):
     for outcome in ("approve", "deny"):
         _, prompt = ask(title=f"Said {outcome}")

@@ -7,7 +7,8 @@ import pytest
 from approvals.models import Assignment, Decision, Prompt
 from flowapp.audit.models import AuditEntry
 from flowapp.dispatch.immediate import ImmediateDispatcher
-from flowapp.engine import clock, codec
+from flowapp.engine import clock, codec, runs
+from flowapp.engine.models import Checkpoint
 from tests import factories
 from tests.approvals import flows
 from tests.approvals.making import EXPENSE, ask, decide, pending
@@ -96,7 +97,6 @@ def test_types_come_back_typed(dispatcher, cast, options, answer, type, data):
     ],
 )
 def test_nobody_to_ask_needs_attention_at_once(dispatcher, options, message):
-    from flowapp.engine import runs
     from flowapp.tenancy.actors import SYSTEM
 
     flows.OPTIONS.clear()
@@ -126,7 +126,6 @@ def test_nobody_to_ask_needs_attention_at_once(dispatcher, options, message):
     ],
 )
 def test_a_question_that_cannot_work_fails_the_run(dispatcher, options, message):
-    from flowapp.engine import runs
     from flowapp.tenancy.actors import SYSTEM
 
     flows.OPTIONS.clear()
@@ -165,7 +164,6 @@ def test_a_workflow_that_gives_up_takes_its_prompt_back(dispatcher, cast):
 
 
 def test_somebody_to_ask_is_found_on_retry(dispatcher, cast):
-    from flowapp.engine import runs
     from flowapp.tenancy.actors import SYSTEM
 
     flows.OPTIONS.clear()
@@ -187,12 +185,79 @@ def test_a_cancelled_run_takes_its_prompt_with_it(dispatcher, cast):
     assert AuditEntry.objects.filter(verb="prompt.cancelled", target=f"prompt:{prompt.pk}").count() == 1
 
 
-def test_a_payload_changed_behind_the_runs_back_voids_the_decision(dispatcher, cast):
+def test_a_payload_changed_behind_the_runs_back_is_asked_anew(dispatcher, cast):
     run, prompt = ask()
     Prompt.objects.filter(pk=prompt.pk).update(payload=codec.encode({"employee": "Ana Ruiz", "amount": "6000.00"}))
     decide(prompt, cast.bo)
+    again = pending(run)
+    assert (run.status, again.pk != prompt.pk, again.version, again.data["amount"]) == ("waiting", True, 2, "600.00")
+    assert "does not count" in again.options["notes"][0]
+    decide(again, cast.bo, "deny", reasoning="no")
+    assert (run.status, run.output["outcome"]) == ("completed", "deny")
+
+
+def test_it_is_asked_anew_while_the_run_does_something_else(dispatcher, cast):
+    """The run is held all the while, so that nothing of it is claimed anew."""
+    run = flows.asks_beside.start(EXPENSE)
+    decide(pending(run), cast.bo)
+    assert (run.status, run.output, run.error) == ("completed", "approve", None)
+    assert list(Prompt.objects.order_by("version").values_list("version", "status")) == [(1, "decided"), (2, "decided")]
+
+
+def test_what_follows_a_decision_is_not_asked_anew(dispatcher, cast):
+    run = flows.asks_twice.start(EXPENSE)
+    decide(pending(run), cast.bo)
+    recorded = Checkpoint.objects.get(run_id=run.id, name="first")
+    recorded.output = codec.encode({**codec.plain(recorded.output), "outcome": "deny"})
+    Checkpoint.objects.filter(run_id=run.id, name="first").update(output=recorded.output)
+    decide(pending(run), cast.ana)
     assert run.status == "needs_attention"
-    assert "decided on other content than would run now" in run.error["message"]
+    assert "the decision does not count" in run.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "change"),
+    [
+        ({"type": "edit"}, {"data": {"employee": "A", "amount": "1.00"}}, {"data": {"employee": "A", "amount": "9"}}),
+        ({}, {"outcome": "deny"}, {"outcome": "approve"}),
+        ({"type": "choice", "choices": ["a", "b"]}, {"outcome": "submit", "data": ["a"]}, {"data": ["b"]}),
+        ({}, {}, {"answer_digest": ""}),
+        ({}, {}, {"answer_digest": None}),
+    ],
+)
+def test_what_was_answered_is_bound_too(dispatcher, cast, monkeypatch, asked, given, change):
+    """The answer changes on its way to the run: between the decision's commit and the run's next claim."""
+    handed_over = runs.resolve_wait
+    run, prompt = ask(**asked)
+    monkeypatch.setattr(runs, "resolve_wait", lambda id, key, answer: handed_over(id, key, answer | change))
+    decide(prompt, cast.bo, **given)
+    assert (run.status, pending(run).version) == ("waiting", 2)
+    monkeypatch.undo()
+    decide(pending(run), cast.bo, **given)
+    assert run.status == "completed"
+
+
+def test_an_answer_counts_at_its_own_place_only(dispatcher, cast, monkeypatch):
+    """The approval of the first of two equal questions is no approval of the second."""
+    handed_over, answers = runs.resolve_wait, []
+
+    def the_first_again(id, key, answer):
+        answers.append(answer)
+        return handed_over(id, key, answers[0])
+
+    monkeypatch.setattr(runs, "resolve_wait", the_first_again)
+    run = flows.asks_again.start(EXPENSE)
+    decide(pending(run), cast.bo)
+    decide(pending(run), cast.bo, "deny")
+    assert (run.status, pending(run).step_key) == ("waiting", "review#2")
+
+
+def test_the_log_says_what_was_answered(dispatcher, cast):
+    _, prompt = ask(type="edit")
+    decision = decide(prompt, cast.bo, data={"employee": "A", "amount": "1.00"})
+    entry = AuditEntry.objects.get(verb="prompt.decided")
+    assert (len(decision.answer_digest), entry.after["answer"]) == (64, decision.answer_digest)
+    assert decision.answer_digest != decision.payload_digest
 
 
 def test_a_payload_that_the_code_changed_is_asked_anew(dispatcher, cast):

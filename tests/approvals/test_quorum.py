@@ -168,6 +168,27 @@ def test_a_quorum_that_cannot_be_reached_is_warned_of(dispatcher, cast, options,
     assert opened.after.get("warnings", []) == found
 
 
+def test_a_split_vote_is_warned_of(dispatcher, cast):
+    _, prompt = ask(assign=["role:manager", "role:owner"], quorum=2, reject_ends=False)
+    decide(prompt, cast.bo)
+    assert queries.prompt_detail(prompt.pk).warnings == []
+    decide(prompt, cast.ana, "deny")
+    split = ["The answers differ, so none can reach 2 people unless somebody changes theirs, or more people are asked."]
+    assert queries.prompt_detail(prompt.pk).warnings == split
+    rescind(prompt, cast.ana)
+    assert queries.prompt_detail(prompt.pk).warnings == []
+    decide(prompt, cast.ana, "deny")
+    actions.reassign(prompt.pk, to=ALL, by=factories.actor(cast.bo), channel="web")
+    assert queries.prompt_detail(prompt.pk).warnings == []
+
+
+def test_a_split_over_what_was_chosen_is_one_too(dispatcher, cast):
+    _, prompt = ask(assign=["role:manager", "role:owner"], quorum=2, type="choice", choices=["a", "b"])
+    decide(prompt, cast.bo, "submit", data=["a"])
+    decide(prompt, cast.ana, "submit", data=["b"])
+    assert "The answers differ" in queries.prompt_detail(prompt.pk).warnings[0]
+
+
 @pytest.mark.parametrize("quorum", [0, -1, 1.5, True, "2"])
 def test_a_quorum_is_a_number_of_people(dispatcher, quorum):
     from flowapp.engine import runs

@@ -46,25 +46,6 @@ def finish():
     ImmediateDispatcher().drain()
 
 
-def test_one_wins_and_the_others_are_told_who(cast):
-    deciders = [cast.bo, *(factories.member(f"Reviewer {n}", Role.MANAGER) for n in range(5))]
-    run, prompt = asked(assign="role:manager")
-    outcomes = at_once(
-        cast.acme,
-        *(
-            lambda who=who, outcome=outcome: decide(prompt, who, outcome)
-            for who, outcome in zip(deciders, ["approve", "deny"] * 3, strict=True)
-        ),
-    )
-    [won] = [outcome for outcome in outcomes if isinstance(outcome, Decision)]
-    lost = [outcome for outcome in outcomes if outcome is not won]
-    assert [type(error) for error in lost] == [AlreadyDecided] * 5
-    assert {(str(error.decision.by), error.decision.outcome) for error in lost} == {(str(won.by), won.outcome)}
-    assert Decision.objects.count() == 1
-    finish()
-    assert (run.status, run.output["by"], run.output["outcome"]) == ("completed", str(won.by), won.outcome)
-
-
 def test_the_same_person_twice_at_once_is_no_error(cast):
     _, prompt = asked()
     outcomes = at_once(cast.acme, *[lambda: decide(prompt, cast.bo)] * 4)

@@ -118,11 +118,23 @@ def test_it_is_pooled_unclaimed_and_enough_people_are_counted_anew(dispatcher, c
     reassign(prompt, cast.bo, "role:manager")
     prompt.refresh_from_db()
     assert (prompt.pooled, view(prompt).claimed_by, len(view(prompt).votes)) == (True, None, 1)
-    assert view(prompt).warnings == [
-        "2 people must answer, but only 1 of those asked may. Ask more people, or lower the quorum."
-    ]
+    assert view(prompt).warnings == []  # Ana's vote stands, and Bo may join it
+    decide(prompt, cast.bo)
+    assert view(prompt).status == "decided"
+
+
+def test_without_a_vote_that_stands_there_are_too_few(dispatcher, cast):
+    _, prompt = ask(assign=["user:bo@example.com", "user:ana@example.com"], quorum=2)
+    few = ["2 people must answer, but only 1 of those asked may. Ask more people, or lower the quorum."]
+    reassign(prompt, cast.bo, "role:manager")
+    assert view(prompt).warnings == few
     reassign(prompt, cast.bo, "role:manager", "group:finance")
     assert view(prompt).warnings == []
+    decide(prompt, cast.cleo)
+    reassign(prompt, cast.bo, "role:manager")
+    assert view(prompt).warnings == []
+    actions.rescind(prompt.pk, by=factories.actor(cast.cleo), channel="web")
+    assert view(prompt).warnings == few
 
 
 def test_only_the_present_stage_is_put_to_others(dispatcher, cast):

@@ -75,8 +75,41 @@ def test_claims_are_timed_once(dispatcher, cast):
         actions.claim(prompt.pk, by=factories.actor(cast.bo), channel="web")
     clock.shift("1m")
     made = decide(prompt, cast.bo)
-    assert queries.report(7).claim.median == pytest.approx(600, abs=5)
+    assert queries.report(7).total.claim.median == pytest.approx(600, abs=5)
     assert made.took_s == pytest.approx(60, abs=5)  # since their last claim, not since it was asked
+
+
+def test_claims_are_whose_they_were_first(dispatcher, cast):
+    """Ana's claim ends it; Bo's, the first, is what was waited for."""
+    _, prompt = ask(assign=["user:bo@example.com", "user:ana@example.com"])
+    for minutes, member in [(10, cast.bo), (30, cast.ana)]:
+        clock.shift(f"{minutes}m")
+        actions.claim(prompt.pk, by=factories.actor(member), channel="web")
+    decide(prompt, cast.ana)
+    report = queries.report(7)
+    assert report.workflows[0].claim.median == pytest.approx(600, abs=5)
+    claims = {line.name: line.claim.median for line in report.reviewers}
+    assert claims == {"Ana": None}  # Bo answered nothing and left nothing: he is in no line
+    decided_after("1m", cast.bo)
+    claims = {line.name: line.claim.median for line in queries.report(7).reviewers}
+    assert claims == {"Ana": None, "Bo": pytest.approx(600, abs=5)}
+
+
+def test_what_expires_counts_for_those_asked_by_name(dispatcher, cast):
+    both = ["user:bo@example.com", "user:ana@example.com", "role:manager"]
+    stages = [{"assign": "user:cleo@example.com"}, {"assign": both, "quorum": 2}]
+    _, staged = ask(stages=stages, assign=(), timeout="1h", on_timeout="deny")
+    decide(staged, cast.cleo)
+    decide(staged, cast.ana)
+    ask(timeout="1h", on_timeout="deny", assign="role:manager")
+    for _ in range(2):
+        ask(timeout="1h", on_timeout="deny", assign="user:BO@example.com")
+    clock.shift("2h")
+    dispatcher.sweep()
+    decided_after("1m", cast.bo)
+    lines = {line.name: (line.closed, line.expired, line.left) for line in queries.report(7).reviewers}
+    # Cleo's stage was passed and Ana voted: what expired after that was Bo's to answer.
+    assert lines == {"Bo": (1, 3, 0.75), "Ana": (1, 0, 0.0), "Cleo": (1, 0, 0.0)}
 
 
 def test_signals_of_those_who_do_not_read(dispatcher, cast, monkeypatch):
@@ -94,7 +127,7 @@ def test_signals_of_those_who_do_not_read(dispatcher, cast, monkeypatch):
 def test_a_report_reads_in_a_fixed_number_of_queries(dispatcher, cast, django_assert_num_queries, number):
     for _ in range(number):
         decided_after("1m", cast.bo)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(16):
         queries.report(30)
 
 
@@ -161,3 +194,22 @@ def test_what_rules_decide_at_once_is_not_timed(dispatcher, cast):
     assert (report.total.closed, report.total.approved) == (4, 4)
     assert report.total.times.median == pytest.approx(600, abs=5)
     assert report.workflows[0].times == report.total.times
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "–"),
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (95, "1 min 35 s"),
+        (32_399, "9 h"),
+        (86_399, "1 d"),
+        (90_100, "1 d 1 h"),
+        (5_460, "1 h 31 min"),
+    ],
+)
+def test_times_are_said_as_exactly_as_they_are_read(seconds, words):
+    from approvals.views.reports import _took
+
+    assert _took(seconds) == words

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from approvals import actions, queries
+from approvals import actions, queries, states
 from approvals.actions import Draft
 from approvals.models import Decision, Policy, PolicyVersion, Prompt
 from approvals.policies import drafts, facts
@@ -17,9 +17,10 @@ from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 from tests import factories
 from tests.approvals import flows
-from tests.approvals.making import EXPENSE, ask, decide
+from tests.approvals.making import EXPENSE, ask, decide, pending
 
 SMALL = Draft("amount < 1000", "approve", workflow="asks")
+EARLIER = states.Decision("approve", "", None, None, clock.now(), "web", voters=("somebody",))
 
 
 def keep(cast, draft=SMALL, name="Small expenses", **more):
@@ -88,6 +89,7 @@ def test_a_policy_put_away_decides_nothing(dispatcher, cast):
         ({"risk": "high"}, "high risk"),
         ({"step_up": True}, "second factor"),
         ({"four_eyes": True}, "four eyes"),
+        ({"different_from": [EARLIER]}, "somebody else"),
         ({"assign": ["role:manager", "role:owner"], "quorum": 2}, "several people"),
         ({"assign": (), "stages": [{"assign": "role:manager"}, {"assign": "role:owner"}]}, "several people"),
         ({"outcomes": ["pay", "deny"]}, "no outcome of this prompt"),
@@ -145,12 +147,21 @@ def test_decimals_are_numbers_also_when_they_are_read_again():
 
 
 def test_a_changed_record_of_the_rules_voids_the_decision(dispatcher, cast):
-    keep(cast, Draft("false", "approve"))
+    policy = keep(cast, Draft("false", "approve"))
     run, prompt = ask()
     prompt.options["policy"]["considered"][0][1] = 7
     prompt.save(update_fields=["options"])
     decide(prompt, cast.bo)
-    assert run.status == "needs_attention"
+    again = pending(run)
+    assert (run.status, again.version, again.options["policy"]["considered"]) == ("waiting", 2, [[str(policy.pk), 1]])
+
+
+def test_a_rules_answer_that_never_counts_is_for_people_to_look_at(dispatcher, cast, monkeypatch):
+    """It is given at once each time the prompt is asked anew, so that would never end."""
+    keep(cast)
+    monkeypatch.setattr("approvals.actions.bound_answer", lambda *_: False)
+    run = start()
+    assert (run.status, "the answer does not count" in run.error["message"]) == ("needs_attention", True)
 
 
 # -- keeping them ------------------------------------------------------------------------------------------------------
@@ -210,9 +221,76 @@ def test_what_may_be_missing_is_asked_for_first(dispatcher, cast, expression):
     assert keep(cast, Draft(expression, "approve")).number == 1
 
 
-def test_without_prompts_fields_are_unknown_and_let_through():
+LINES = {"lines": [{"price": 3.0, "kind": "food"}, {"price": 9.0}], "amount": 12.0, "note": None}
+
+
+@pytest.mark.parametrize(
+    ("expression", "column", "field"),
+    [
+        ('data["amuont"] < 3.0', 1, "data.amuont (did you mean amount?)"),
+        ('"é" != "" && data["amuont"] < 3.0', 14, "data.amuont"),
+        ("data.lines[0].prise < 3.0", 1, "data.lines[…].prise (did you mean price?)"),
+        ('data["lines"][1]["prise"] < 3.0', 1, "data.lines[…].prise"),
+        ("data.lines.all(one, one.prise < 3.0)", 21, "data.lines[…].prise"),
+        ("data.lines.exists(data, data.prise < 3.0)", 25, "data.lines[…].prise"),
+        ("data.lines.filter(one, one.price > 1.0).all(one, one.prise < 3.0)", 50, "data.lines[…].prise"),
+        ("data.lines.map(one, one.prise).exists(price, price > 1.0)", 21, "data.lines[…].prise"),
+        ("data.lnes.size() > 1", 1, "data.lnes (did you mean lines?)"),
+        ("has(data.lines) && data.lines[0].prise < 3.0", 20, "data.lines[…].prise"),
+        ("has(data.order.total)", 5, "data.order"),
+    ],
+)
+def test_a_field_that_no_prompt_has_is_found_however_it_is_read(expression, column, field):
+    [mistake] = drafts.mistakes(expression, [LINES])
+    assert (mistake.line, mistake.column) == (1, column)
+    assert mistake.msg.startswith(f"none of the last 1 prompts has {field}")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "data.lines.all(one, has(one.prise) && one.prise < 3.0)",
+        "data.lines.exists(data, data.kind == 'food')",  # the second has none, and the rule is put to people
+        "data.lines.map(one, one.price)[0] < 3.0",
+        "data[workflow].anything == 1",
+        "data.note.text == 'x'",
+        "data.lines.all(one, 'data.prise' != one.kind)",
+        '{"prise": data.amount}.prise < 3.0',
+        "data.amount.all(key, key.x == 1)",
+    ],
+)
+def test_what_a_prompt_may_have_is_let_through(expression):
+    assert drafts.mistakes(expression, [LINES]) == []
+
+
+@pytest.mark.parametrize(
+    ("draft", "field", "msg"),
+    [
+        (Draft("true", "aprove"), "outcome", "none of the last 1 prompts has the outcome aprove (did you mean appr"),
+        (Draft("true", "deny", workflow="askes"), "workflow", "there is no workflow askes (did you mean asks?)"),
+    ],
+)
+def test_a_rule_that_could_never_act_is_refused(dispatcher, cast, draft, field, msg):
+    ask()
+    with pytest.raises(InvalidPolicy) as refused:
+        keep(cast, draft)
+    [error] = refused.value.errors
+    assert (error["field"], error["msg"][: len(msg)]) == (field, msg)
+
+
+def test_without_prompts_fields_are_let_through_and_it_says_so(dispatcher, cast):
     assert drafts.mistakes("data.anything == 1", []) == []
     assert drafts.mistakes("data.deep.er == 1", [{"deep": None}]) == []
+    reads = Draft("data.anything == 1", "aprove", workflow="asks")
+    assert actions.unchecked(reads) == [
+        "No prompt of asks was asked yet, so its outcome and the fields it reads could not be checked."
+    ]
+    assert actions.unchecked(Draft("amount < 3", "ask")) == []
+    ask()
+    assert actions.unchecked(reads) == []
+    assert actions.unchecked(Draft("true", "ask", "asks", "reveiw")) == [
+        "No prompt reveiw of asks was asked yet. There is review."
+    ]
 
 
 def test_names_are_taken_once_and_outcomes_are_needed(dispatcher, cast):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals import queries
+from approvals import actions, queries
 from approvals.models import Prompt
 from approvals.states import ESCALATE, NotEligible, StaleVersion
 from flowapp.audit.models import AuditEntry
@@ -107,6 +107,41 @@ def test_each_stage_has_the_whole_time(dispatcher, cast):
     assert (prompt.level, view(prompt).assignees) == (1, ["group:finance", "role:owner", "role:viewer"])
     decide(prompt, cast.dev)
     assert run.status == "completed"
+
+
+GONE = "user:dev@example.com does not exist here any more, or means nobody, so "
+
+
+def test_a_stage_whose_people_have_gone_goes_to_the_admins(dispatcher, cast):
+    run, prompt = staged(stages=[{"assign": "role:manager"}, {"assign": "user:dev@example.com"}])
+    cast.dev.user.is_active = False
+    cast.dev.user.save()
+    decide(prompt, cast.bo)
+    assert (view(prompt).stage, view(prompt).assignees) == (2, ["role:admin", "role:owner"])
+    assert view(prompt).warnings == [f"Stage 2: {GONE}it was put to the admins and owners."]
+    opened = AuditEntry.objects.get(verb="prompt.stage-opened")
+    assert opened.after["assign"] == ["role:admin", "role:owner"]
+    decide(prompt, cast.ana)
+    assert run.output["by"] == "ana@example.com"
+
+
+def test_of_lines_side_by_side_only_the_one_without_people_goes_to_the_admins(dispatcher, cast):
+    both = [{"assign": "user:dev@example.com"}, {"assign": "group:finance"}]
+    _, prompt = staged(stages=[{"assign": "role:manager"}, both])
+    cast.dev.user.is_active = False
+    cast.dev.user.save()
+    decide(prompt, cast.bo)
+    assert [line.assign for line in view(prompt).lines] == [["role:admin", "role:owner"], ["group:finance"]]
+
+
+def test_a_later_stage_without_people_is_warned_of_as_soon_as_it_is_known(dispatcher, cast):
+    _, prompt = staged(stages=[{"assign": "role:manager", "quorum": 1}, {"assign": "group:finance"}])
+    cast.cleo.user.is_active = False
+    cast.cleo.user.save()
+    actions.reassign(prompt.pk, to=["role:viewer"], by=factories.actor(cast.bo), channel="web")
+    assert view(prompt).warnings == [
+        "Stage 2: 1 person must answer, but only 0 of those asked may. Ask more people, or lower the quorum."
+    ]
 
 
 def test_escalation_asks_the_managers_of_the_present_stage(dispatcher, cast):

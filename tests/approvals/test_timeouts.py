@@ -1,5 +1,6 @@
 """Nobody decides: escalation level by level, then expiry, by moving the clock."""
 
+from approvals import queries
 from approvals.models import Assignment, Decision, Prompt
 from approvals.states import ESCALATE
 from flowapp.audit.models import AuditEntry
@@ -94,6 +95,18 @@ def test_a_chain_counts_from_the_opening_and_restarts_the_timeout(dispatcher, ca
     clock.shift("2h")
     dispatcher.sweep()
     assert "expired" in run.output
+
+
+def test_a_level_whose_people_have_gone_goes_to_the_admins(dispatcher, cast):
+    _, prompt = ask(timeout="2h", escalate=[("30m", "user:dev@example.com")])
+    cast.dev.user.is_active = False
+    cast.dev.user.save()
+    clock.shift("31m")
+    dispatcher.sweep()
+    found = queries.prompt_detail(prompt.pk)
+    assert found.assignees == ["user:bo@example.com", "role:admin", "role:owner"]
+    gone = "user:dev@example.com does not exist here any more, or means nobody"
+    assert found.warnings == [f"Escalation: {gone}, so it was put to the admins and owners."]
 
 
 def test_levels_missed_while_nothing_ran_are_caught_up(dispatcher, cast):

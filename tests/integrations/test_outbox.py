@@ -1,6 +1,7 @@
 """The outbox: with its transaction or not at all, at least once with the same id, tried for a day, then dead."""
 
 import threading
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -160,3 +161,39 @@ def test_a_worker_delivers_by_itself_and_a_stuck_channel_holds_up_no_other(acme,
         put("quick", "one", {})
     assert went.wait(10)
     stuck.set()
+
+
+def test_a_workspace_whose_receivers_hang_holds_up_no_other(acme, embedded_worker, monkeypatch):
+    stuck, went = threading.Event(), threading.Event()
+    quiet = factories.workspace("quiet").pk
+
+    def send(message):
+        if message.workspace_id == quiet:
+            went.set()
+        else:
+            stuck.wait(20)
+
+    monkeypatch.setitem(outbox.senders, "test", send)
+    with transaction.atomic():
+        for number in range(20):
+            put("test", str(number), {})
+    with scoped(quiet):
+        put("test", "one", {})
+    assert went.wait(10)
+    stuck.set()
+
+
+def test_workspaces_take_turns(acme):
+    """Whoever has least under way comes first, however long the others' lines are; and none has more than its share."""
+    others = [factories.workspace(name).pk for name in ("one", "two")]
+    for workspace in (acme.pk, *others):
+        with scoped(workspace):
+            for number in range(6):
+                put("test", str(number), {})
+        clock.shift("1s")
+    under_way = Counter({acme.pk: 2, others[0]: 1})
+    claimed = [one.workspace_id for one in delivery.claim("test", 3, under_way)]
+    assert Counter(claimed) == {others[0]: 1, others[1]: 2}
+    rest = delivery.claim("test", 50, Counter({acme.pk: delivery.MOST_EACH}))
+    assert Counter(one.workspace_id for one in rest) == dict.fromkeys(others, delivery.MOST_EACH)
+    assert delivery.claim("test", 50, Counter(dict.fromkeys((acme.pk, *others), delivery.MOST_EACH))) == []

@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from flowapp.audit.models import AuditEntry
-from flowapp.integrations import delivery, outbox
+from flowapp.integrations import delivery, outbox, undelivered
 from flowapp.integrations.models import OutboxMessage
 from flowapp.integrations.outbox import GiveUp, put
 from flowapp.tenancy.scope import scoped
@@ -93,3 +93,28 @@ def test_the_page_asks_as_much_of_the_database_for_three_as_for_one(admin, dead)
             admin.get("/outbox/")
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 8
+
+
+def test_what_a_receiver_says_is_kept_as_far_as_it_is_of_use(cast, monkeypatch):
+    def refuse(message):
+        raise GiveUp("a null \0 and " + "x" * 10_000)
+
+    monkeypatch.setitem(outbox.senders, "test", refuse)
+    put("test", "one", {})
+    delivery.deliver("test")
+    found = OutboxMessage.objects.get()
+    assert found.status == "dead"
+    assert (found.last_error[:14], len(found.last_error)) == ("a null  and xx", 2000)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans a short table without its indexes")
+@pytest.mark.parametrize("status", [None, "dead"])
+def test_a_page_is_read_in_the_order_of_an_index(cast, dead, status):
+    dead(2)
+    with CaptureQueriesContext(connection) as queries:
+        undelivered.page(status=status)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {queries.captured_queries[-1]['sql']}")
+        plan = str(cursor.fetchall())
+    assert "USING INDEX outbox_" in plan
+    assert "TEMP B-TREE" not in plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -34,6 +34,7 @@ class _Round:
 
     prompt: Prompt
     stamp: str
+    only: Sequence[str] = ()  # the members for whom it is news; none: whoever is asked
     slack: dict[UUID, Kind | None] = field(default_factory=dict)
 
 
@@ -43,7 +44,7 @@ def fan_out(message: OutboxMessage) -> None:
     prompt = Prompt.objects.filter(pk=message.payload["prompt"]).first()
     if prompt is None:
         return
-    news, round_ = News(message.payload["news"]), _Round(prompt, message.pk.hex)
+    news, round_ = News(message.payload["news"]), _Round(prompt, message.pk.hex, message.payload.get("only", ()))
     with transaction.atomic():
         round_.slack = dict.fromkeys(slack.messages.shown_to(prompt.pk))
         if news in _ASKING and prompt.status == PromptStatus.PENDING:
@@ -59,6 +60,8 @@ def _ask(round_: _Round, news: News) -> None:
     wishes = preferences.of_all([member.pk for member in asked])
     answered, sent = _have_answered(round_.prompt), links.issued_to(round_.prompt)
     for member, kind in asked.items():
+        if round_.only and str(member.pk) not in round_.only:
+            continue
         if member.pk in answered or not eligibility.may_count(round_.prompt, member):
             continue
         if slack.is_connected() and wishes[member.pk].when(kind, SLACK) == When.NOW:

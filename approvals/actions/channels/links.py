@@ -13,6 +13,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from approvals.actions import deciding
+from approvals.actions.filling import NO_VERSION, Answer
 from approvals.models import Decision, Prompt, SignedLink
 from approvals.states import PromptNotFound, Refused, StaleVersion
 from flowapp import audit
@@ -92,40 +93,42 @@ def over(link: SignedLink, token: Token) -> LinkOver | None:
     return None
 
 
-def decide(token: Token, *, outcome: str, reasoning: str = "") -> Decision:
+def decide(token: Token, answer: Answer) -> Decision:
     """Decide by a link, as its person, the question that they were sent. The same again gets the same answer.
 
     Raises LinkOver, or what deciding raises; a refused attempt uses nothing up.
     """
+    outcome = answer.outcome
     with transaction.atomic():
         link = SignedLink.objects.select_for_update().filter(pk=token.link_id).first()
         if link is None:
             raise PromptNotFound
-        if link.used_outcome == outcome and (standing := _standing(link)):
+        if link.used_outcome == outcome and (standing := _standing(link, answer)):
             return standing
         refused: Refused | None = over(link, token)
         if refused is not None:
             _note(link, refused, outcome)
         else:
             try:
-                return _use(link, outcome=outcome, reasoning=reasoning)
+                return _use(link, answer)
             except Refused as error:  # raised below: what noted it must not be rolled back
                 refused = error
     raise refused
 
 
-def _use(link: SignedLink, *, outcome: str, reasoning: str) -> Decision:
+def _use(link: SignedLink, answer: Answer) -> Decision:
     if link.payload_digest != link.prompt.payload_digest:
         raise StaleVersion(link.prompt.version)
     decision = deciding.decide(
         link.prompt_id,
         by=tenancy.actor_for(link.member),
-        outcome=outcome,
-        reasoning=reasoning,
-        version=link.version,
+        outcome=answer.outcome,
+        reasoning=answer.reasoning,
+        data=answer.data,
+        version=NO_VERSION if answer.errors else link.version,
         channel=CHANNEL,
     )
-    link.used_at, link.used_outcome = clock.now(), outcome
+    link.used_at, link.used_outcome = clock.now(), answer.outcome
     link.save(update_fields=["used_at", "used_outcome"])
     return decision
 
@@ -142,6 +145,9 @@ def _note(link: SignedLink, refused: Refused, outcome: str) -> None:
     )
 
 
-def _standing(link: SignedLink) -> Decision | None:
+def _standing(link: SignedLink, answer: Answer) -> Decision | None:
+    """What its person answered through it, unless this is another answer: of a form, what was filled in counts too."""
     own = Decision.objects.filter(prompt_id=link.prompt_id, member_id=link.member_id, outcome=link.used_outcome)
-    return own.order_by("-at").first()
+    standing = own.order_by("-at").first()
+    same = standing is not None and (answer.data is None or answer.data == standing.data)
+    return standing if same else None

@@ -6,12 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 
 from approvals import queries
+from approvals.actions import eligibility
 from approvals.actions.channels import links, question
-from approvals.models import SignedLink
+from approvals.models import Decision, SignedLink
+from approvals.policies.evidence import evidence
 from approvals.policies.notices import Kind
 from approvals.queries import PromptView
 from approvals.states import PromptNotFound, PromptStatus
@@ -74,7 +77,7 @@ def _digest(message: OutboxMessage, member: Member) -> Mail | None:
     asked: set[UUID] = set()
     for one in message.payload["news"]:
         (ended if Kind(one["kind"]) in _OF_THE_END else asked).add(UUID(one["prompt"]))
-    waiting, to_decide = queries.prompts_of(asked, limit=_MOST_LISTED, status=PromptStatus.PENDING)
+    waiting, to_decide = queries.prompts_of(_theirs(asked, member), limit=_MOST_LISTED, status=PromptStatus.PENDING)
     over, decided = queries.prompts_of(ended, limit=_MOST_LISTED)
     if not waiting and not over:
         return None
@@ -90,6 +93,13 @@ def _digest(message: OutboxMessage, member: Member) -> Mail | None:
     return _mail("digest", context, to=member, subject=f"Your day in Flowapp: {counted}", thread="")
 
 
+def _theirs(asked: set[UUID], member: Member) -> set[UUID]:
+    """What still waits for them: they may decide it, and have not answered it yet."""
+    theirs = eligibility.open_to(asked, by=tenancy.actor_for(member))
+    answered = Decision.objects.filter(prompt__in=theirs, member=member, stage=F("prompt__stage"))
+    return theirs.difference(answered.values_list("prompt_id", flat=True))
+
+
 def _shown(view: PromptView) -> dict[str, Any]:
     return {
         "sentence": question.sentence(view),
@@ -98,6 +108,8 @@ def _shown(view: PromptView) -> dict[str, Any]:
         "message": view.message,
         "by_agent": view.requester is not None and view.requester.kind == "agent",
         "facts": question.facts(view) if view.status == PromptStatus.PENDING else [],
+        "evidence": evidence(view.options),
+        "files": question.files(view),
         "answers": [one["label"] for one in question.outcomes(view)],
         "url": question.address(view.id),
     }

@@ -7,10 +7,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 
-from approvals.policies import summary
-from approvals.policies.escalation import Turn, plan_of
+from approvals.policies import assignment, summary
+from approvals.policies.consequences import consequences
 from approvals.queries import PromptView
 from approvals.states import REJECTIONS, Decision, PromptStatus, Risk, stage_in_words
 
@@ -30,11 +31,9 @@ def address(prompt_id: UUID) -> str:
 
 
 def elsewhere(view: PromptView) -> str:
-    """Why it can be answered only in the browser, signed in; empty when an answer fits a button (SECURITY 9)."""
+    """Why it can be answered only in the browser, signed in; empty when other channels may do it too (SECURITY 9)."""
     if view.risk == Risk.HIGH or view.options.get("step_up"):
         return "This decision needs your second factor. Sign in to answer it."
-    if view.schema is not None:
-        return "It has a form to fill in. Sign in to answer it."
     if view.options.get("attachments"):
         return "It comes with files to look at. Sign in to answer it."
     return ""
@@ -54,21 +53,55 @@ def outcomes(view: PromptView) -> list[dict[str, Any]]:
 
 
 def facts(view: PromptView) -> list[str]:
-    """What else to know before one answers: what each answer does, risk, stage, and what silence leads to."""
-    found = [f"“{one['label']}”: {one['effect']}" for one in outcomes(view) if one["effect"]]
-    if view.options.get("reversible") is False:
-        found.append("This cannot be undone.")
+    """What else to know before one answers: what each answer and silence lead to, and what is around it."""
+    return [*(_consequence(one) for one in consequences(view)), *around(view)]
+
+
+def around(view: PromptView) -> list[str]:
+    """Whether it can be undone, its risk and stage, and why it is asked of them."""
+    found: list[str] = []
+    if view.options.get("reversible") is not None:
+        found.append("This can be undone." if view.options["reversible"] else "This cannot be undone.")
     if view.risk != Risk.LOW:
         found.append(f"{view.risk.capitalize()} risk.")
     if stage := stage_in_words(view.stage, view.stages, view.level):
         found.append(f"{stage.capitalize()}.")
-    if view.quorum > 1:
-        found.append(f"{view.quorum} people must give the same answer.")
-    turn = plan_of(view).next(level=view.level, since=view.asked_at)
-    if turn:
-        what = "it goes to others as well" if turn[1] == Turn.ESCALATE else "it expires"
-        found.append(f"If nobody decides by {moment(turn[0])}, {what}.")
-    return found
+    return [*found, *filter(None, [demands(view), _ruling(view), _confidence(view)])]
+
+
+def demands(view: PromptView) -> str:
+    """What is wanted of those who decide, in a sentence or two."""
+    quorum = f"{view.quorum} people must give the same answer." if view.quorum > 1 else ""
+    four_eyes = "Whoever asked for it cannot decide it." if view.options.get("four_eyes") else ""
+    kept = view.options.get("calendar")
+    calendar = f"Its times count in the working hours of {kept['name']}." if kept else ""
+    return " ".join(filter(None, (quorum, four_eyes, calendar)))
+
+
+def files(view: PromptView) -> list[str]:
+    """The files that come along, each with its size."""
+    return [f"{one.name} ({filesizeformat(one.size)})" for one in view.attachments]
+
+
+def _consequence(one: dict[str, Any]) -> str:
+    by = f" by {moment(one['at'])}" if "at" in one else ""
+    to = f" {assignment.in_words(one['to'])} as well." if "to" in one else ""
+    return f"{one['label']}{by}: {one['text']}{to}"
+
+
+def _ruling(view: PromptView) -> str:
+    """Which of the workspace's rules was true of it, and what that said."""
+    ruled = view.options.get("policy") or {}
+    rule = ruled.get("rule")
+    if rule is None:
+        return ""
+    said = ruled.get("note")
+    return f"Rule {rule['name']} v{rule['number']} {f'is true of it: {said}' if said else 'wants people to decide.'}"
+
+
+def _confidence(view: PromptView) -> str:
+    confidence = view.options.get("confidence")
+    return "" if confidence is None else f"Confidence: {min(max(float(confidence), 0.0), 1.0):.0%}."
 
 
 def payload(view: PromptView) -> list[dict[str, Any]]:

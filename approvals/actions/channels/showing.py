@@ -8,8 +8,10 @@ from uuid import UUID, uuid5
 
 from approvals import queries
 from approvals.actions import eligibility
-from approvals.actions.channels import question
+from approvals.actions.channels import dialogs, question
+from approvals.actions.channels.inputs import plain
 from approvals.models import Decision, Prompt
+from approvals.policies.evidence import evidence
 from approvals.policies.notices import Kind
 from approvals.queries import PromptView
 from approvals.states import PromptNotFound, PromptStatus, Refused, StepUpRequired
@@ -58,11 +60,17 @@ def shown(prompt_id: UUID, member: Member) -> Shown:
     blocks, whole = _body(view)
     if closing is not None:
         blocks.append(_text(closing))
-    elif why := question.elsewhere(view) or ("" if whole else "It is too long for Slack. Open it to answer."):
+    elif why := question.elsewhere(view) or _too_much(view, whole=whole):
         blocks += [_text(why), _actions([_link(view)])]
     else:
         blocks.append(_actions([*_buttons(view), _link(view)]))
     return Shown(question.sentence(view)[:_SECTION], blocks, worth_posting=answerable)
+
+
+def _too_much(view: PromptView, *, whole: bool) -> str:
+    if not whole:
+        return "It is too long for Slack. Open it to answer."
+    return "" if dialogs.fits(view) else "Its form does not fit into Slack. Open it to answer."
 
 
 def _waits_for(prompt_id: UUID, member: Member) -> bool:
@@ -99,9 +107,20 @@ def _body(view: PromptView) -> tuple[list[dict[str, Any]], bool]:
     if view.message:
         blocks.append(_context("In the words of the workflow or its requester, not Flowapp's:"))
         blocks += _paragraphs(view.message)
-    if facts := question.facts(view):
-        blocks += _paragraphs(" ".join(facts))
+    for lines in _around(view):
+        blocks += _paragraphs(lines)
     return blocks[:_MOST_BLOCKS], len(blocks) <= _MOST_BLOCKS and len(view.outcomes) <= _MOST_BUTTONS
+
+
+def _around(view: PromptView) -> list[str]:
+    """What else to know: what follows and why it is asked, the evidence, the files."""
+    pieces = [f"Evidence: {one['label']}{_at(one)}" for one in evidence(view.options)]
+    files = [f"Attached: {one}" for one in question.files(view)]
+    return ["\n".join(lines) for lines in (question.facts(view), pieces, files) if lines]
+
+
+def _at(one: dict[str, str]) -> str:
+    return f" ({one['url']})" if one["url"] and one["url"] != one["label"] else ""
 
 
 def _buttons(view: PromptView) -> list[dict[str, Any]]:
@@ -110,11 +129,11 @@ def _buttons(view: PromptView) -> list[dict[str, Any]]:
 
 def _button(view: PromptView, outcome: dict[str, Any]) -> dict[str, Any]:
     value = {"prompt": str(view.id), "outcome": outcome["value"], "version": view.version}
-    label = outcome["label"] + ("…" if outcome["needs_reason"] else "")
+    label = outcome["label"] + ("…" if dialogs.wanted(view, outcome["value"]) else "")
     button: dict[str, Any] = {
         "type": "button",
         "action_id": f"{PRESS}:{outcome['value']}",
-        "text": _plain(label[:75]),
+        "text": plain(label[:75]),
         "value": json.dumps(value),
     }
     if style := _STYLES.get(outcome.get("tone", "")):
@@ -126,7 +145,7 @@ def _link(view: PromptView) -> dict[str, Any]:
     return {
         "type": "button",
         "action_id": "prompt.open",
-        "text": _plain("Open in Flowapp"),
+        "text": plain("Open in Flowapp"),
         "url": question.address(view.id),
     }
 
@@ -139,17 +158,13 @@ def _paragraphs(text: str, *, bold: bool = False) -> list[dict[str, Any]]:
     """The text in as many blocks as it needs, as it is: nothing in it is read as formatting, a link or a mention."""
     parts = [text[at : at + _SECTION] for at in range(0, len(text), _SECTION)] or ["–"]
     if bold and len(text) <= 150:
-        return [{"type": "header", "text": _plain(text)}]
+        return [{"type": "header", "text": plain(text)}]
     return [_text(part) for part in parts]
 
 
 def _text(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": _plain(text[:_SECTION] or "–")}
+    return {"type": "section", "text": plain(text[:_SECTION] or "–")}
 
 
 def _context(text: str) -> dict[str, Any]:
-    return {"type": "context", "elements": [_plain(text)]}
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": False}
+    return {"type": "context", "elements": [plain(text)]}

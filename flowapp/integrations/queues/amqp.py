@@ -18,6 +18,7 @@ from .sources import Source
 logger = logging.getLogger("flowapp.integrations")
 BLOCK_SECONDS = 1.0
 AT_ONCE = 50
+CONFIRM_SECONDS = 10.0
 TRIES, ERROR = "x-flowapp-tries", "x-flowapp-error"
 
 
@@ -27,9 +28,13 @@ class QueueReader:
     def __init__(self, source: Source, *, block_seconds: float = BLOCK_SECONDS) -> None:
         self.source = source
         self._block = block_seconds
-        self._connection = Connection(source.url, connect_timeout=5, heartbeat=30)
+        # Without confirms a message that the broker never took would be acknowledged after it was "put back".
+        self._connection = Connection(
+            source.url, connect_timeout=5, heartbeat=30, transport_options={"confirm_publish": True}
+        )
         self._consumer: Any = None
         self._seen = 0
+        self._failed: list[tuple[Any, str]] = []  # messages with what is wrong with them
         self._away: Exception | None = None
 
     def round(self) -> int:
@@ -42,6 +47,10 @@ class QueueReader:
         except TimeoutError:
             if self._connection.supports_heartbeats:
                 self._connection.heartbeat_check()
+        while self._failed and self._away is None:
+            message, reason = self._failed.pop(0)
+            self._put_back(message, reason)
+            message.ack()
         if self._away is not None:
             raise self._away
         return self._seen
@@ -52,56 +61,59 @@ class QueueReader:
 
     def _listen(self) -> None:
         self._connection.ensure_connection(max_retries=1)
-        channel = self._existing()
+        channel = self._with_queue(self.source.queue)
         queue = _queue(self.source.queue)(channel)
         self._consumer = Consumer(channel, [queue], on_message=self._handle, prefetch_count=AT_ONCE, auto_declare=False)
         self._consumer.consume()
-        self._producer = self._connection.Producer(channel)
 
-    def _existing(self) -> Any:
+    def _with_queue(self, name: str) -> Any:
         """A channel on which the queue exists. Whoever made it chose its options; only a missing one is made here."""
         channel = self._connection.channel()
         try:
-            _queue(self.source.queue)(channel).queue_declare(passive=True)
+            _queue(name)(channel).queue_declare(passive=True)
         except self._connection.channel_errors:
             channel = self._connection.channel()
-            _queue(self.source.queue)(channel).queue_declare()
+            _queue(name)(channel).queue_declare()
         return channel
 
     def _handle(self, message: Any) -> None:
         self._seen += 1
-        tries = _number(message.headers.get(TRIES)) + 1
         try:
             publish(self.source, _message(message))
         except (OperationalError, InterfaceError, NoSuchWorkspace) as error:
             message.requeue()  # not the message's fault
             self._away = error
-            return
         except Exception as error:  # noqa: BLE001 - whatever a message causes must not stop the others
-            self._put_back(message, tries, f"{type(error).__name__}: {error}")
-        message.ack()
+            self._failed.append((message, f"{type(error).__name__}: {error}"))
+        else:
+            message.ack()
 
-    def _put_back(self, message: Any, tries: int, reason: str) -> None:
-        """Queue it once more, or put it aside, loudly; it is acknowledged after that, so it is never nowhere."""
-        headers = {**message.headers, TRIES: tries, ERROR: reason[:1000]}
+    def _put_back(self, message: Any, reason: str) -> None:
+        """Queue it once more, or put it aside, loudly; it is acknowledged after that, so it is never nowhere.
+
+        Not while it is being handled: waiting for the broker's word hands out further messages.
+        """
+        tries = _number(message.headers.get(TRIES)) + 1
         to = self.source.queue
         if tries >= self.source.tries:
             to = self.source.dead
-            _queue(to)(message.channel).queue_declare()
             logger.error("a message of %s is put into %s: %s", self.source.label, to, reason)
         else:
             logger.warning("a message of %s failed, try %d: %s", self.source.label, tries, reason)
-        self._producer.publish(
+        channel = self._with_queue(to)
+        self._connection.Producer(channel).publish(
             message.body,
             routing_key=to,
             exchange="",
-            headers=headers,
+            headers={**message.headers, TRIES: tries, ERROR: reason[:1000]},
             content_type=message.content_type,
             content_encoding=message.content_encoding,
             message_id=message.properties.get("message_id"),
             type=message.properties.get("type"),
             delivery_mode=2,
+            confirm_timeout=CONFIRM_SECONDS,
         )
+        channel.close()
 
 
 def _queue(name: str) -> Any:

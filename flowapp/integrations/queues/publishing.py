@@ -47,7 +47,7 @@ def publish(source: Source, message: Message) -> events.Published:
         raise NoSuchWorkspace(f"there is no workspace {source.workspace!r} for {source.label}")
     by = Actor("system", f"queue:{source.label}", source.label)
     with scoped(workspace_id):
-        return events.publish(name, data, by=by, id=_id(source, message.id))
+        return events.publish(name, data, by=by, id=event_id(source, message.id))
 
 
 def data_of(body: bytes) -> Any:
@@ -64,8 +64,10 @@ def text(fields: Mapping[Any, Any], name: str) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
 
 
-def _id(source: Source, id: str) -> str | None:
+def event_id(source: Source, id: str) -> str | None:
+    """The id of the event that a message becomes: its own, within the place that it was read from."""
     if not id:
         return None
-    whole = f"{source.label}:{id}"
-    return whole if len(whole) <= _LONGEST_ID else f"{source.label}:{sha256(id.encode()).hexdigest()}"
+    within = f"{source.label}@{sha256(source.place.encode()).hexdigest()[:12]}"
+    whole = f"{within}:{id}"
+    return whole if len(whole) <= _LONGEST_ID else f"{within}:{sha256(id.encode()).hexdigest()[:48]}"

@@ -7,12 +7,13 @@ amqp://user:password@host/vhost?queue=orders&workspace=acme
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
 STREAMS = {"redis-stream": "redis", "rediss-stream": "rediss"}
 QUEUES = ("amqp", "amqps", "memory")  # kombu's transport in memory is for tests
 TRIES = 5
 LONGEST_NAME = 120  # characters of a stream's or queue's name: it becomes part of each event's id
+_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 _KNOWN = {"stream", "queue", "workspace", "event", "group", "tries"}
 
 
@@ -38,6 +39,13 @@ class Source:
         return f"{self.kind}:{self.queue}"
 
     @property
+    def place(self) -> str:
+        """Where the queue is, however that is written: host, port, and the database or virtual host there."""
+        parts = urlsplit(self.url)
+        inside = unquote(parts.path.removeprefix("/")) or ("0" if self.kind == "redis-stream" else "/")
+        return f"{parts.hostname or ''}:{parts.port or _PORTS.get(parts.scheme, 0)}/{inside}"
+
+    @property
     def dead(self) -> str:
         """Where messages go that no event could be made of."""
         return f"{self.queue}:dead" if self.kind == "redis-stream" else f"{self.queue}.dead"
@@ -49,6 +57,8 @@ def parse(text: str) -> Source:
     shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
     if parts.scheme not in (*STREAMS, *QUEUES):
         raise BadSource(f"{shown}: must begin with {', '.join(f'{name}://' for name in (*STREAMS, *QUEUES[:2]))}")
+    if not _has_a_port(parts):
+        raise BadSource(f"{shown}: the port must be a number up to 65535")
     given = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     on_stream = parts.scheme in STREAMS
     place = "stream" if on_stream else "queue"
@@ -71,6 +81,14 @@ def parse(text: str) -> Source:
         group=given.get("group", "flowapp"),
         tries=int(tries),
     )
+
+
+def _has_a_port(parts: SplitResult) -> bool:
+    """Whether its port, if it names one, is one."""
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def problem(value: str) -> str | None:

@@ -1,6 +1,6 @@
 """Slack: the app a workspace installs, the messages it posts and keeps up to date, and who is who there."""
 
-from . import bolt, connections, messages, people
+from . import bolt, connections, leaving, linking, messages, people
 from .bolt import Interaction
 from .client import client, delivering
 from .connections import is_connected
@@ -15,6 +15,8 @@ __all__ = [
     "connections",
     "delivering",
     "is_connected",
+    "leaving",
+    "linking",
     "manifest",
     "messages",
     "people",

@@ -18,9 +18,10 @@ _PASSING: Final = frozenset(
 )
 
 
-def client(token: str | None = None, *, timeout: int = TIMEOUT) -> WebClient:
+def client(token: str | None = None, *, timeout: float = TIMEOUT) -> WebClient:
     """A client that tries once: trying again is the outbox's."""
-    return WebClient(token=token, base_url=settings.FLOWAPP_SLACK_API_URL, timeout=timeout, retry_handlers=[])
+    address = settings.FLOWAPP_SLACK_API_URL
+    return WebClient(token=token, base_url=address, timeout=timeout, retry_handlers=[])  # type: ignore[arg-type]
 
 
 @contextmanager

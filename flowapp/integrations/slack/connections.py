@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from flowapp import audit
 from flowapp.engine import clock
+from flowapp.integrations import outbox
 from flowapp.integrations import slack_tables as tables
 from flowapp.integrations.slack.client import client
 from flowapp.tenancy import secrets
@@ -31,26 +32,32 @@ class CannotConnect(Exception):
 
 def connection() -> tables.SlackConnection | None:
     """The connection of the workspace in scope."""
-    return tables.SlackConnection.objects.first()
+    return tables.SlackConnection.objects.filter(leaving_at=None).first()
+
+
+def left() -> tables.SlackConnection | None:
+    """The connection that was taken away while messages in Slack still had buttons."""
+    return tables.SlackConnection.objects.exclude(leaving_at=None).first()
 
 
 def is_connected() -> bool:
     """Whether the workspace in scope has a connection. What another process connects counts after a few seconds."""
     until, known = _known.get(current(), (0.0, False))
     if time.monotonic() >= until:
-        known = tables.SlackConnection.objects.exists()
+        known = connection() is not None
         _known[current()] = (time.monotonic() + _REMEMBER, known)
     return known
 
 
 _BOT_TOKEN: Final = re.compile(r"xoxb-[A-Za-z0-9-]{1,500}")
+LEAVE: Final = "slack-leave"
 _REMEMBER: Final = 5.0  # seconds; asked for each prompt that opens
 _known: dict[UUID, tuple[float, bool]] = {}
 
 
 def of_team(team_id: str) -> tables.SlackConnection | None:
     """The connection that a call of Slack's is for. Finds the scope."""
-    return tables.SlackConnection.unscoped.filter(team_id=team_id).first()
+    return tables.SlackConnection.unscoped.filter(team_id=team_id, leaving_at=None).first()
 
 
 def bot_token(connected: tables.SlackConnection) -> str:
@@ -83,20 +90,35 @@ def connect(*, bot_token: str, signing_secret: str, by: Actor) -> tables.SlackCo
 
 @transaction.atomic
 def disconnect(*, by: Actor) -> None:
-    """Forget the team, who is who there, and where messages stand; what was posted stays in Slack."""
+    """Hear and post nothing more, and forget who is who. The token goes once no message has a button left."""
     connected = connection()
     if connected is None:
         return
-    tables.SlackMessage.objects.all().delete()
+    connected.leaving_at = clock.now()
+    connected.save(update_fields=["leaving_at"])
     tables.SlackUser.objects.all().delete()
-    connected.delete()
+    tables.SlackLinkRequest.objects.all().delete()
+    if tables.SlackMessage.objects.filter(live=True).exclude(ts="").exists():
+        outbox.put(LEAVE, uuid7().hex, {})
+    else:
+        forget(connected)
     _known.pop(current(), None)
     audit.record(by=by, verb="slack.disconnected", target=f"slack:{connected.team_id}")
 
 
 @transaction.atomic
+def forget(connected: tables.SlackConnection) -> None:
+    """Forget a team that was left, and where messages stand."""
+    tables.SlackMessage.objects.all().delete()
+    connected.delete()
+
+
+@transaction.atomic
 def _keep(team: dict[str, str], *, bot_token: str, signing_secret: str, by: Actor) -> tables.SlackConnection:
-    known = connection()
+    known = connection() or left()
+    if known is not None and known.leaving_at and known.team_id != team["team_id"]:
+        forget(known)
+        known = None
     if known is not None and known.team_id != team["team_id"]:
         raise CannotConnect("bot_token", f"This workspace is connected to {known.team_name}. Disconnect that first.")
     connected = known or tables.SlackConnection(id=uuid7(), workspace_id=current())
@@ -104,7 +126,7 @@ def _keep(team: dict[str, str], *, bot_token: str, signing_secret: str, by: Acto
     connected.bot_user_id, connected.bot_id = team["user_id"], team["bot_id"]
     connected.bot_token = secrets.seal(bot_token, _place(connected.pk, "bot_token"))
     connected.signing_secret = secrets.seal(signing_secret, _place(connected.pk, "signing_secret"))
-    connected.connected_at = clock.now()
+    connected.connected_at, connected.leaving_at = clock.now(), None
     try:
         with transaction.atomic():
             connected.save()

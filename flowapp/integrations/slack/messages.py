@@ -21,7 +21,7 @@ from flowapp.engine import clock
 from flowapp.integrations.outbox import TryAgain, let_go
 from flowapp.integrations.slack import connections, people
 from flowapp.integrations.slack.client import client, delivering
-from flowapp.integrations.slack_tables import SlackMessage
+from flowapp.integrations.slack_tables import SlackConnection, SlackMessage
 from flowapp.tenancy.models import Member
 
 _BUSY: Final = timedelta(minutes=1)  # longer than posting may take
@@ -35,6 +35,12 @@ class Shown:
     text: str
     blocks: list[dict[str, Any]]
     worth_posting: bool = True  # not for a first message: what is over needs none
+
+    @property
+    def live(self) -> bool:
+        """Whether it has buttons that do something; a link is none."""
+        elements = [one for block in self.blocks for one in block.get("elements", ()) if one["type"] == "button"]
+        return any("url" not in one for one in elements)
 
 
 type Render = Callable[[], Shown]
@@ -57,6 +63,9 @@ def show(subject: UUID, member: Member, render: Render) -> None:
         shown = render()
         with delivering():
             _write(slack, row, member, shown)
+        if row.live != shown.live:
+            row.live = shown.live
+            row.save(update_fields=["live"])
 
 
 def _write(slack: WebClient, row: SlackMessage, member: Member, shown: Shown) -> None:
@@ -90,6 +99,17 @@ def stands_at(subject: UUID, member: Member) -> tuple[str, str] | None:
     """Where the member's message about the subject is known to stand."""
     row = SlackMessage.objects.filter(subject=subject, member=member).exclude(ts="").first()
     return (row.channel, row.ts) if row else None
+
+
+def close_some(connected: SlackConnection, limit: int, words: Shown) -> bool:
+    """Put these words in the place of messages that have buttons, the oldest first; whether that was all of them."""
+    slack = client(connections.bot_token(connected))
+    rows = list(SlackMessage.objects.filter(live=True).exclude(ts="").order_by("id")[: limit + 1])
+    for row in rows[:limit]:
+        with _alone(row), delivering():
+            _update(slack, row, words)
+        SlackMessage.objects.filter(pk=row.pk).update(live=False)
+    return len(rows) <= limit
 
 
 def _update(slack: WebClient, row: SlackMessage, shown: Shown) -> None:

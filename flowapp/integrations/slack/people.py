@@ -1,11 +1,9 @@
-"""Who is who: a member's Slack account is found by their e-mail address, or linked by themselves on a page of ours."""
+"""Who is who: a member's Slack account is found by their e-mail address, or linked as they asked (linking.py)."""
 
 from __future__ import annotations
 
 from typing import Final
-from uuid import UUID
 
-from django.core import signing
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from slack_sdk import WebClient
@@ -14,12 +12,10 @@ from slack_sdk.errors import SlackApiError
 from flowapp import audit
 from flowapp.engine import clock
 from flowapp.integrations.outbox import let_go
-from flowapp.integrations.slack_tables import SlackConnection, SlackUser
+from flowapp.integrations.slack_tables import SlackUser
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.models import Member
 
-LINK_LASTS: Final = 600  # seconds
-_SALT: Final = "flowapp.slack.link"
 _UNKNOWN_LASTS: Final = 3600  # seconds; Slack allows few look-ups a minute
 
 
@@ -33,7 +29,7 @@ class TakenAccount(Exception):
 def account_of(member: Member, slack: WebClient) -> str | None:
     """The member's Slack id; None when Slack knows nobody with their address. Raises SlackApiError."""
     known = SlackUser.objects.filter(member=member).values_list("slack_id", flat=True).first()
-    asked = f"slack-unknown:{member.pk}"
+    asked = _unknown(member)
     if known or cache.get(asked):
         return known
     let_go()
@@ -58,24 +54,15 @@ def member_of(slack_id: str) -> Member | None:
     return next((one.member for one in found), None)
 
 
-def link_token(connected: SlackConnection, slack_id: str, name: str) -> str:
-    """What proves to our page, for ten minutes, that this Slack account asked to be linked."""
-    return signing.dumps([str(connected.workspace_id), connected.team_id, slack_id, name], salt=_SALT)
-
-
-def linked_by(token: str, workspace_id: UUID) -> tuple[str, str] | None:
-    """The Slack id and name that a token is for; None when it is not ours, too old or for another workspace."""
-    try:
-        workspace, _, slack_id, name = signing.loads(token, salt=_SALT, max_age=LINK_LASTS)
-    except (signing.BadSignature, ValueError):
-        return None
-    return (slack_id, name) if workspace == str(workspace_id) else None
+def belongs_to_another(slack_id: str, member: Member) -> bool:
+    """Whether a Slack account is another member's."""
+    return SlackUser.objects.filter(slack_id=slack_id).exclude(member=member).exists()
 
 
 @transaction.atomic
 def link(*, member: Member, slack_id: str, by: Actor) -> None:
     """Make a Slack account this member's, instead of the one they had. Raises TakenAccount."""
-    if SlackUser.objects.filter(slack_id=slack_id).exclude(member=member).exists():
+    if belongs_to_another(slack_id, member):
         raise TakenAccount
     said = {"slack_id": slack_id, "by_email": False, "linked_at": clock.now(), "workspace": member.workspace}
     try:
@@ -83,6 +70,7 @@ def link(*, member: Member, slack_id: str, by: Actor) -> None:
             SlackUser.objects.update_or_create(member=member, defaults=said)
     except IntegrityError:  # somebody else was linked to it at the same moment
         raise TakenAccount from None
+    cache.delete(_unknown(member))
     audit.record(by=by, verb="slack.linked", target=f"member:{member.pk}", after={"slack": slack_id})
 
 
@@ -91,10 +79,14 @@ def unlink(*, member: Member, by: Actor) -> None:
     """Take a member's Slack account away from them."""
     gone, _ = SlackUser.objects.filter(member=member).delete()
     if gone:
-        cache.delete(f"slack-unknown:{member.pk}")
+        cache.delete(_unknown(member))
         audit.record(by=by, verb="slack.unlinked", target=f"member:{member.pk}")
 
 
 def known_account(member: Member) -> SlackUser | None:
     """The member's Slack account, as far as it is known."""
     return SlackUser.objects.filter(member=member).first()
+
+
+def _unknown(member: Member) -> str:
+    return f"slack-unknown:{member.pk}"

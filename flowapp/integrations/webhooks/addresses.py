@@ -59,6 +59,14 @@ def parse(url: str, allowed: Sequence[str]) -> Target:
     return Target(secure, host, port or (443 if secure else 80), path)
 
 
+def refuse_own(target: Target, base_url: str) -> None:
+    """Raise BadTarget for an inbound webhook of this installation. One under another name is noticed as it comes in."""
+    own = urlsplit(base_url)
+    port = own.port or (443 if own.scheme == "https" else 80)
+    if (target.host, target.port) == (own.hostname, port) and target.path.startswith("/hooks/"):
+        raise BadTarget("a webhook of Flowapp itself: what it is told would be an event again, without end")
+
+
 def resolve(host: str, port: int) -> list[str]:
     """The addresses of a host, as texts. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -35,13 +35,16 @@ def data_of(headers: Mapping[str, str], body: bytes) -> Any:
 
 
 def id_of(scheme: Scheme, headers: Mapping[str, str], body: bytes, data: Any) -> str:
-    """The delivery's id. A sender that gives none is known by its body: the same bytes again are a repeat."""
+    """The delivery's id. A sender that gives none is known by its body: the same bytes again are a repeat.
+
+    X-Request-ID does not count: proxies make it up, anew with each try.
+    """
     own = data.get("id") if isinstance(data, dict) else None
     given = {
         Scheme.GITHUB: headers.get("x-github-delivery"),
         Scheme.STRIPE: own if isinstance(own, str) else None,
         Scheme.STANDARD: headers.get("webhook-id"),
-        Scheme.PLAIN: headers.get("webhook-id") or headers.get("idempotency-key") or headers.get("x-request-id"),
+        Scheme.PLAIN: headers.get("webhook-id") or headers.get("idempotency-key"),
     }[scheme]
     if given and len(given) <= LONGEST_ID and given.isprintable():
         return given

@@ -26,7 +26,7 @@ from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.secrets import Unreadable
 
 from . import posting, signatures
-from .outgoing import CHANNEL
+from .outgoing import CHANNEL, SENDER
 from .posting import Answer
 from .signatures import Scheme
 
@@ -70,7 +70,8 @@ def _headers(delivery: WebhookDelivery, endpoint: WebhookEndpoint, now: datetime
         _fail(delivery, str(unreadable))
     id = f"msg_{delivery.pk.hex}"
     signed = signatures.sign(Scheme.STANDARD, secrets, bytes(delivery.body), id=id, at=now)
-    return {"Content-Type": "application/json", "User-Agent": "Flowapp-Webhooks/1", **signed}
+    own = {"User-Agent": "Flowapp-Webhooks/1", SENDER: str(endpoint.workspace_id)}
+    return {"Content-Type": "application/json", **own, **signed}
 
 
 def _fail(delivery: WebhookDelivery, why: str) -> NoReturn:

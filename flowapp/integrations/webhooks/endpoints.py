@@ -119,7 +119,7 @@ def _fit(name: str, url: str, events: Sequence[str]) -> tuple[str, str, list[str
     if not 1 <= len(name) <= 100 or not name.isprintable():
         wrong["name"] = "1 to 100 characters"
     try:
-        addresses.parse(url, settings.FLOWAPP_WEBHOOK_ALLOW)
+        addresses.refuse_own(addresses.parse(url, settings.FLOWAPP_WEBHOOK_ALLOW), settings.FLOWAPP_BASE_URL)
     except BadTarget as bad:
         wrong["url"] = str(bad)
     if not 1 <= len(patterns) <= MOST_PATTERNS or not all(len(one) <= 200 and one.isprintable() for one in patterns):

@@ -17,6 +17,7 @@ from flowapp.integrations.models import OutboxMessage
 from flowapp.integrations.webhook_tables import WebhookDelivery, WebhookEndpoint
 
 CHANNEL = "webhook"
+SENDER = "Flowapp-From"  # the header with the workspace that sends, which takes none of that in again
 LOOK_EVERY = 1.0  # seconds for which a process knows by heart which workspaces have endpoints
 
 
@@ -74,7 +75,12 @@ def enqueue(endpoints: Sequence[WebhookEndpoint], fact: Fact) -> list[WebhookDel
 
 def carrier(delivery: WebhookDelivery) -> OutboxMessage:
     """The message that carries this round of a delivery."""
-    return outbox.message(CHANNEL, f"{delivery.pk}:{delivery.rounds}", {"delivery": str(delivery.pk)})
+    return outbox.message(CHANNEL, key_of(delivery), {"delivery": str(delivery.pk)})
+
+
+def key_of(delivery: WebhookDelivery) -> str:
+    """The key of that message."""
+    return f"{delivery.pk}:{delivery.rounds}"
 
 
 def content(fact: Fact) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from flowapp.engine import codec
+from flowapp.integrations.models import OutboxMessage, OutboxStatus
 from flowapp.integrations.webhook_tables import (
+    DeliveryStatus,
     InboundDelivery,
     InboundWebhook,
     WebhookAttempt,
@@ -13,6 +15,7 @@ from flowapp.integrations.webhook_tables import (
     WebhookEndpoint,
 )
 
+from . import outgoing
 from .errors import NotFound
 from .paging import SHOWN, Page, page
 
@@ -46,12 +49,25 @@ def endpoint(endpoint_id: UUID) -> WebhookEndpoint:
 
 def deliveries(endpoint_id: UUID, *, cursor: str | None = None, limit: int = SHOWN) -> Page[WebhookDelivery]:
     """What is on its way to an endpoint, or was delivered."""
-    return page(WebhookDelivery.objects.filter(endpoint_id=endpoint_id).defer("body"), cursor, limit)
+    found = page(WebhookDelivery.objects.filter(endpoint_id=endpoint_id).defer("body"), cursor, limit)
+    with_next_try(*found.items)
+    return found
 
 
 def delivery(endpoint_id: UUID, delivery_id: UUID) -> WebhookDelivery:
     """One of them. Raises NotFound."""
-    return _found(WebhookDelivery.objects.filter(pk=delivery_id, endpoint_id=endpoint_id).first())
+    row = _found(WebhookDelivery.objects.filter(pk=delivery_id, endpoint_id=endpoint_id).first())
+    with_next_try(row)
+    return row
+
+
+def with_next_try(*rows: WebhookDelivery) -> None:
+    """Fill in when each that is on its way is tried next: its message in the outbox knows."""
+    carried = {outgoing.key_of(row): row for row in rows if row.status == DeliveryStatus.PENDING}
+    if carried:
+        messages = OutboxMessage.objects.filter(channel=outgoing.CHANNEL, key__in=list(carried))
+        for key, due_at in messages.filter(status=OutboxStatus.PENDING).values_list("key", "due_at"):
+            carried[key].next_try_at = due_at
 
 
 def attempts(delivery_id: UUID) -> list[WebhookAttempt]:

@@ -20,7 +20,9 @@ from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.scope import scoped
 
 from . import bodies, signatures
+from .bodies import Unusable
 from .errors import Disabled, NotFound, Refused
+from .outgoing import SENDER
 from .signatures import BadSignature, Scheme
 
 
@@ -89,6 +91,8 @@ def _judge(webhook: InboundWebhook, headers: Mapping[str, str], body: bytes, kin
         signatures.verify(scheme, webhook.secrets(now), body, headers, now=now, header=webhook.header)
     except BadSignature as bad:
         raise Refused(webhook.pk, webhook.workspace_id, str(bad)) from None
+    if headers.get(SENDER.lower()) == str(webhook.workspace_id):
+        raise Unusable("this workspace sent it itself, to an endpoint that leads back here: it would go on without end")
     data = bodies.data_of(headers, body)
     name, external_id = bodies.event_name(webhook.event, headers, data), bodies.id_of(scheme, headers, body, data)
     known = _known(webhook, external_id)

@@ -1,6 +1,6 @@
 """The same answer through each channel: read the question there, and later answer what was read.
 
-`read` happens before a case's event, `send` after it; what comes back is whether the person was told of a refusal.
+`read` happens before a case's event, `send` after it; what comes back is what the person was told.
 """
 
 import json
@@ -20,7 +20,22 @@ from flowapp.tenancy.models import Member
 from tests import factories
 from tests.slack_server import Message, SlackServer, pressed, submitted
 
-type Send = Callable[[str, str], bool]  # outcome and reason; True when the person was told that it was refused
+SIGN_IN = 401
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came back: the HTTP status, where the channel has one that says something, and the words."""
+
+    status: int | None
+    text: str
+
+    @property
+    def refused(self) -> bool:
+        return self.status is None or self.status >= 400
+
+
+type Send = Callable[[str, str], Told]  # outcome and reason
 
 
 class Channel(Protocol):
@@ -40,10 +55,11 @@ class Web:
         version, client = prompt.version, Client()
         client.force_login(member.user)
 
-        def send(outcome: str, reason: str) -> bool:
+        def send(outcome: str, reason: str) -> Told:
             form = {"outcome": outcome, "reasoning": reason, "version": version}
             answer = client.post(f"/inbox/{prompt.pk}/decide", form)
-            return answer.status_code >= 400 or "/login/" in answer.get("Location", "")
+            signed_out = "/login/" in answer.get("Location", "")
+            return Told(SIGN_IN if signed_out else answer.status_code, answer.content.decode())
 
         return send
 
@@ -55,14 +71,14 @@ class Rest:
     def read(self, prompt: Prompt, member: Member) -> Send:
         version, key = prompt.version, factories.api_key(member, "approvals:decide")[1]
 
-        def send(outcome: str, reason: str) -> bool:
+        def send(outcome: str, reason: str) -> Told:
             answer = Client().post(
                 f"/v1/prompts/{prompt.pk}/complete",
                 {"outcome": outcome, "reasoning": reason, "version": version},
                 content_type="application/json",
                 headers={"Authorization": f"Bearer {key}"},
             )
-            return answer.status_code >= 400
+            return Told(answer.status_code, answer.content.decode())
 
         return send
 
@@ -77,8 +93,9 @@ class Mail:
         path = links.address(link, link.serial).partition("8288")[2]
         assert Client().get(path).status_code == 200
 
-        def send(outcome: str, reason: str) -> bool:
-            return Client().post(path, {"outcome": outcome, "reasoning": reason}).status_code >= 400
+        def send(outcome: str, reason: str) -> Told:
+            answer = Client().post(path, {"outcome": outcome, "reasoning": reason})
+            return Told(answer.status_code, answer.content.decode())
 
         return send
 
@@ -96,15 +113,20 @@ class Slack:
         SlackUser.objects.get_or_create(member=member, defaults=linked)
         message, version = Message(f"D{user}", "1700000000.000001", "", []), prompt.version
 
-        def send(outcome: str, reason: str) -> bool:
+        def send(outcome: str, reason: str) -> Told:
             value = json.dumps({"prompt": str(prompt.pk), "outcome": outcome, "version": version})
             button: dict[str, Any] = {"type": "button", "action_id": f"prompt.decide:{outcome}", "value": value}
             asides, dialogs = len(self.server.asides), len(self.server.dialogs)
             assert self.call(pressed(message, button, user)).status_code == 200
             if len(self.server.dialogs) > dialogs:
                 answer = self.call(submitted(self.server.dialogs[-1], user, reason))
-                return b"errors" in answer.content
+                return (
+                    Told(None, " ".join(json.loads(answer.content)["errors"].values()))
+                    if answer.content
+                    else Told(200, "")
+                )
             delivery.deliver("slack-aside")
-            return len(self.server.asides) > asides
+            told = self.server.asides[asides:]
+            return Told(None, told[-1]["text"]) if told else Told(200, "")
 
         return send

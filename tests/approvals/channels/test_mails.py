@@ -1,13 +1,18 @@
 """Mails: the whole question in two parts; a link that only shows, and decides once, for its person and question."""
 
+import html
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.test import Client
 
 from approvals import actions
+from approvals.actions import Draft
+from approvals.actions.channels import links
 from approvals.models import Decision, SignedLink
+from approvals.states import Attachment
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock
 from flowapp.integrations.models import OutboxMessage
@@ -37,9 +42,9 @@ def test_the_mail_holds_the_whole_question_in_two_parts(dispatcher, cast, delive
     deliver()
     (sent,) = mail.outbox
     assert (sent.to, sent.subject) == ([BO], "Pay for the train?")
-    html, kind = sent.alternatives[0]
+    rich, kind = sent.alternatives[0]
     assert kind == "text/html"
-    for part in map(str, (sent.body, html)):
+    for part in map(str, (sent.body, rich)):
         assert "Cleo asks: Pay for the train?" in part
         assert "Rome" in part
         assert "hush" not in part
@@ -47,6 +52,43 @@ def test_the_mail_holds_the_whole_question_in_two_parts(dispatcher, cast, delive
         assert "/decide/" in part
     assert sent.extra_headers["Message-ID"].endswith("@localhost>")
     assert "Content-Transfer-Encoding" in sent.message().as_string()
+
+
+# What one has to know besides the payload, wherever it is asked.
+AROUND: dict[str, Any] = {
+    "timeout": "1h",
+    "on_timeout": "approve",
+    "confidence": 0.87,
+    "evidence": [{"label": "Invoice 7", "url": "https://example.com/7"}, "The budget"],
+    "attachments": [Attachment("invoice.txt", "12.50")],
+}
+SAID = (
+    "If nobody decides by ",
+    ": it expires, and the run goes on as on “Approve”, in nobody's name.",
+    "Rule Large ones v1 is true of it: Large ones are looked at.",
+    "Confidence: 87%.",
+    "Invoice 7",
+    "https://example.com/7",
+    "The budget",
+    "invoice.txt (5 bytes)",
+)
+
+
+def test_the_mail_and_the_message_say_what_is_known_and_what_silence_means(dispatcher, cast, slack, deliver):
+    look = Draft("amount > 500", "ask", reason="Large ones are looked at.")
+    actions.create_policy(name="Large ones", draft=look, by=factories.actor(cast.ana))
+    ask(**AROUND)
+    deliver()
+    (sent,) = mails.to(BO)
+    (message,) = slack.of(BO)
+    link = SignedLink.objects.get()
+    path = links.address(link, link.serial).partition("8288")[2]
+    parts = [sent.body, html.unescape(str(sent.alternatives[0][0])), message.words.replace("\xa0", " ")]
+    for part in (str(part).replace("\xa0", " ") for part in parts):
+        assert [words for words in SAID if words not in part] == []
+    page = html.unescape(Client().get(path).content.decode()).replace("\xa0", " ")
+    assert [words for words in SAID[2:] if words not in page] == []
+    assert "it expires, and the run goes on as on “Approve”" in page
 
 
 def test_looking_changes_nothing(asked):
@@ -111,7 +153,7 @@ def test_a_denial_says_why(asked):
     assert Decision.objects.get().reasoning == "no budget"
 
 
-@pytest.mark.parametrize("options", [{"risk": "high"}, {"step_up": True}, {"type": "edit"}])
+@pytest.mark.parametrize("options", [{"risk": "high"}, {"step_up": True}, {"type": "edit", "risk": "high"}])
 def test_what_a_button_cannot_answer_leads_to_signing_in(dispatcher, cast, deliver, options):
     _, prompt = ask(**options)
     deliver()

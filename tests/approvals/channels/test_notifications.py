@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from approvals import actions
 from approvals.actions import telling
 from approvals.actions.channels import mailing
 from approvals.models import Notice, NotificationSettings
@@ -105,6 +106,21 @@ def test_the_daily_mail_comes_once_at_its_hour(dispatcher, cast, bo, deliver):
     dispatcher.sweep()
     deliver()
     assert len(mails.to(BO)) == 1
+
+
+def test_the_daily_mail_lists_only_what_still_waits_for_its_reader(dispatcher, cast, bo, deliver):
+    choose(bo, asked_email="daily")
+    both = ["user:bo@example.com", "user:ana@example.com"]
+    prompts = [ask(title=f"{name}?", assign=both, quorum=2)[1] for name in ("Rome", "Oslo", "Bonn")]
+    deliver()
+    decide(prompts[0], cast.bo)
+    actions.reassign(prompts[1].pk, to=["role:owner"], by=factories.actor(cast.ana), channel="web")
+    clock.shift("24h")
+    dispatcher.sweep()
+    deliver()
+    (digest,) = mails.to(BO)
+    assert digest.subject == "Your day in Flowapp: 1 to decide"
+    assert [name for name in ("Rome?", "Oslo?", "Bonn?") if name in str(digest.body)] == ["Bonn?"]
 
 
 def test_the_hour_is_the_readers_own():

@@ -1,19 +1,26 @@
 """Slack, through the real slack_bolt and slack_sdk: buttons that decide once, and none left when it is over."""
 
+import threading
 import time
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 
 from approvals import actions
+from approvals.actions.channels import pressing
 from approvals.models import Decision
-from flowapp.engine import clock
-from flowapp.engine.runs import cancel
-from flowapp.integrations.models import OutboxMessage, SlackMessage, SlackUser
+from flowapp.engine import clock, runs
+from flowapp.integrations.models import OutboxMessage, SlackConnection, SlackMessage, SlackUser
+from flowapp.integrations.slack import connections as slack_connections
+from flowapp.integrations.slack import leaving
+from flowapp.tenancy.scope import scoped
 from tests import factories
+from tests.approvals.channels.four_channels import Mail, Rest, Web
 from tests.approvals.making import ask, decide
-from tests.slack_server import TEAM, pressed, signed, submitted
+from tests.slack_server import SECRET, TOKEN, pressed, signed, submitted
 
 BO, ANA = "bo@example.com", "ana@example.com"
 BOTH = [f"user:{BO}", f"user:{ANA}"]
@@ -105,11 +112,13 @@ def test_whatever_ends_it_takes_the_buttons_away(asked, dispatcher, cast, slack,
         clock.shift("3h")
         dispatcher.sweep()
     elif way == "cancelled":
-        cancel(prompt.run_id, by=factories.actor(cast.ana))
+        runs.cancel(prompt.run_id, by=factories.actor(cast.ana))
     elif way == "reassigned":
         actions.reassign(prompt.pk, to=["group:finance"], by=factories.actor(cast.ana), channel="web")
     else:
-        decide(prompt, cast.bo, channel=way)
+        channel = next(one for one in (Web(), Rest(), Mail()) if one.name == way)
+        assert not channel.read(prompt, cast.bo)("approve", "").refused
+        assert Decision.objects.get().channel == way
     deliver()
     assert message.buttons == {}
     assert list(slack.of("cleo@example.com")[0].buttons if way == "reassigned" else []) == (
@@ -117,7 +126,7 @@ def test_whatever_ends_it_takes_the_buttons_away(asked, dispatcher, cast, slack,
     )
 
 
-@pytest.mark.parametrize("options", [{"risk": "high"}, {"step_up": True}, {"type": "edit"}])
+@pytest.mark.parametrize("options", [{"risk": "high"}, {"step_up": True}, {"type": "edit", "risk": "high"}])
 def test_what_a_button_cannot_answer_gets_a_link(dispatcher, cast, slack, call, deliver, options):
     _, prompt = ask(**options)
     deliver()
@@ -155,6 +164,51 @@ def test_who_has_voted_sees_so_and_the_others_keep_their_buttons(asked, slack, c
     assert list(slack.of(ANA)[0].buttons) == ["Approve", "Deny…"]
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and no locks on rows")
+def test_a_held_lock_delays_the_answer_no_longer_than_slack_waits(asked, cast, slack, call, deliver, monkeypatch):
+    prompt, message = asked()
+    dialog = _dialog(slack, call, message)
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with scoped(cast.acme.pk), closing(connection), transaction.atomic():
+            runs.lock(prompt.run_id)
+            held.set()
+            done.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    began = time.monotonic()
+    assert call(pressed(message, message.buttons["Approve"], "U0BO")).status_code == 200
+    assert time.monotonic() - began < 3
+    monkeypatch.setattr(pressing, "_PATIENCE", "50ms")
+    assert "Try again in a moment" in call(submitted(dialog, "U0BO", "no budget")).json()["errors"]["reason"]
+    done.set()
+    holder.join()
+    assert not Decision.objects.exists()
+    deliver()
+    assert "Try again in a moment" in slack.asides[0]["text"]
+    call(submitted(dialog, "U0BO", "no budget"))
+    assert Decision.objects.get().outcome == "deny"
+
+
+def test_a_slack_that_opens_no_dialog_is_not_waited_for(asked, slack, call, deliver):
+    _, message = asked()
+    slack.hang = threading.Event()
+    began = time.monotonic()
+    assert call(pressed(message, message.buttons["Deny…"], "U0BO")).status_code == 200
+    assert time.monotonic() - began < 3
+    slack.hang.set()
+    deliver()
+    assert "could not open the dialog" in slack.asides[0]["text"]
+
+
+def _dialog(slack, call, message):
+    call(pressed(message, message.buttons["Deny…"], "U0BO"))
+    return slack.dialogs[-1]
+
+
 def test_calls_that_slack_did_not_sign_are_refused(asked, call):
     _, message = asked()
     payload = pressed(message, message.buttons["Approve"], "U0BO")
@@ -168,38 +222,14 @@ def test_calls_that_slack_did_not_sign_are_refused(asked, call):
     assert not Decision.objects.exists()
 
 
-def test_a_stranger_is_asked_who_they_are_and_links_their_account(asked, cast, slack, call, deliver):
-    _, message = asked(assign=["user:bo@example.com", "user:dev@example.com"])
-    assert SlackUser.objects.get().member == cast.bo
+def test_a_stranger_is_told_where_to_link_their_account(asked, slack, call, deliver):
+    _, message = asked()
     call(pressed(message, message.buttons["Approve"], "U0DEVELOPER"))
     deliver()
     (aside,) = slack.asides
-    path = aside["text"].partition("localhost:8288")[2]
-    assert path.startswith("/slack/link/")
-    assert Client().get(path).status_code == 302
-    dev = Client()
-    dev.force_login(cast.dev.user)
-    assert "U0DEVELOPER" in dev.get(path).content.decode()
-    assert SlackUser.objects.count() == 1
-    assert dev.post(path).status_code == 200
-    call(pressed(message, message.buttons["Approve"], "U0DEVELOPER"))
-    assert Decision.objects.get().member == cast.dev
-
-
-def test_an_account_belongs_to_one_and_a_link_ends(asked, cast, slack, call, deliver):
-    from django.core import signing
-
-    from flowapp.integrations.slack import people
-
-    asked()
-    client = Client()
-    client.force_login(cast.cleo.user)
-    taken = signing.dumps([str(cast.acme.pk), TEAM, "U0BO", "bo"], salt="flowapp.slack.link")
-    assert client.post(f"/slack/link/{taken}/").status_code == 409
-    elsewhere = signing.dumps([str(cast.globex.pk), TEAM, "U0CLEO", "cleo"], salt="flowapp.slack.link")
-    assert client.post(f"/slack/link/{elsewhere}/").status_code == 404
-    assert people.linked_by("nonsense", cast.acme.pk) is None
-    assert SlackUser.objects.count() == 1
+    assert "member ID is U0DEVELOPER" in aside["text"]
+    assert aside["text"].endswith("/notifications/")
+    assert not Decision.objects.exists()
 
 
 def test_slack_being_down_or_busy_delays_and_loses_nothing(dispatcher, cast, slack, deliver):
@@ -264,3 +294,38 @@ def test_the_requester_hears_how_it_ended(dispatcher, cast, slack, deliver):
     deliver()
     (told,) = slack.of("cleo@example.com")
     assert "Bo decided “Approve”" in told.words
+
+
+def test_a_team_that_is_left_has_no_live_buttons(asked, cast, slack, call, deliver, monkeypatch):
+    monkeypatch.setattr(leaving, "_AT_ONCE", 1)
+    _, message = asked(assign=BOTH)
+    press = pressed(message, message.buttons["Approve"], "U0BO")
+    slack.status = 503
+    slack_connections.disconnect(by=factories.actor(cast.ana))
+    assert call(press).status_code == 401
+    deliver()
+    assert len(slack.live_buttons()) == 4
+    slack.status = 200
+    for _ in range(2):
+        clock.shift("1m")
+        deliver()
+    assert slack.live_buttons() == []
+    assert "disconnected" in message.words
+    assert not SlackConnection.objects.exists()
+    assert not SlackMessage.objects.exists()
+
+
+@pytest.mark.parametrize("how", ["the token is gone", "it cannot be reached", "connected again"])
+def test_leaving_comes_to_an_end(asked, cast, slack, deliver, how):
+    asked()
+    slack_connections.disconnect(by=factories.actor(cast.ana))
+    if how == "connected again":
+        slack_connections.connect(bot_token=TOKEN, signing_secret=SECRET, by=factories.actor(cast.ana))
+    elif how == "the token is gone":
+        slack.revoked = True
+    else:
+        slack.status = 503
+        clock.shift("13h")
+    deliver()
+    assert SlackConnection.objects.exists() == (how == "connected again")
+    assert len(slack.live_buttons()) == 2

@@ -22,10 +22,24 @@ from tests import factories
 ORDER = {"id": "o-1", "total": 20}
 
 
+CANARY = "ffk_canary_of_a_secret"
+
+
+class Refused(Exception):
+    """An error that carries what nobody outside may see."""
+
+    def __init__(self, message: str, token: str) -> None:
+        super().__init__(message, token)
+        self.token = token
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 @workflow(name="outgoing-echo")
 async def echo(ctx: Context, order: dict[str, object]) -> object:
     if order.get("fail"):
-        raise ValueError("as asked")
+        raise Refused("as asked", CANARY)
     return order
 
 
@@ -50,6 +64,7 @@ def test_a_published_event_reaches_its_endpoint_signed(endpoint, receiver):
     (row,) = queries.deliveries(endpoint.pk).items
     assert (row.status, row.attempts, row.answer) == ("delivered", 1, 204)
     assert [one.status for one in queries.attempts(row.pk)] == [204]
+    assert receiver.requests[0][0]["Flowapp-From"] == str(endpoint.workspace_id)
     assert receiver.requests[0][0]["webhook-id"] == f"msg_{row.pk.hex}"
     assert receiver.requests[0][0]["Host"] == receiver.url.split("/")[2]
 
@@ -86,7 +101,8 @@ def test_the_ends_of_runs_are_told(endpoint, receiver):
     kinds = {str(done.id): "run.completed", str(failed.id): "run.failed", str(stopped.id): "run.cancelled"}
     assert {id: one["type"] for id, one in said.items()} == kinds
     error = said[str(failed.id)]["data"]["error"]
-    assert (error["type"], error["message"]) == ("ValueError", "as asked")
+    assert error == {"type": "Refused", "message": "as asked", "step": None}
+    assert not any(CANARY.encode() in body or b"/tests/" in body for _, body in receiver.requests)
     assert {one["source"] for one in said.values()} == {"flowapp"}
 
 

@@ -138,4 +138,6 @@ def test_names_and_ids_of_deliveries():
     assert bodies.id_of(Scheme.STANDARD, {"webhook-id": "m-1"}, b"", {}) == "m-1"
     first, second = (bodies.id_of(Scheme.PLAIN, {}, body, {}) for body in (b"1", b"2"))
     assert first != second == bodies.id_of(Scheme.PLAIN, {}, b"2", {})
+    assert second == bodies.id_of(Scheme.PLAIN, {"x-request-id": "of a proxy, new with each try"}, b"2", {})
+    assert bodies.id_of(Scheme.PLAIN, {"idempotency-key": "k-1"}, b"2", {}) == "k-1"
     assert len(bodies.id_of(Scheme.STANDARD, {"webhook-id": "m" * 500}, b"", {})) < 200

@@ -1,26 +1,40 @@
-"""What follows from each answer, and from none: in words, with moments that pages show in the reader's own zone."""
+"""What follows from each answer, and from none: in words, with moments that pages show in the reader's zone. Pure."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
 
-from approvals.policies.escalation import Turn, chain_of, plan_of
-from approvals.queries import PromptView
+from approvals.policies.escalation import Timed, Turn, chain_of, plan_of
 
 
-def consequences(view: PromptView) -> list[dict[str, Any]]:
+class Asked(Timed, Protocol):
+    """A prompt, as far as it says what follows."""
+
+    @property
+    def outcomes(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def outcome_values(self) -> Sequence[str]: ...
+    @property
+    def level(self) -> int: ...
+    @property
+    def asked_at(self) -> datetime: ...
+
+
+def consequences(view: Asked) -> list[dict[str, Any]]:
     """One fact for each outcome and one for silence: `label` and `text`, for silence also `at` and `to`."""
     return [*(_effect(outcome) for outcome in view.outcomes), {"label": "If nobody decides", **_silence(view)}]
 
 
-def _effect(outcome: dict[str, Any]) -> dict[str, Any]:
+def _effect(outcome: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "label": f"On “{_label(outcome)}”",
         "text": outcome["effect"] or f"The run goes on with “{outcome['value']}”.",
     }
 
 
-def _silence(view: PromptView) -> dict[str, Any]:
+def _silence(view: Asked) -> dict[str, Any]:
     """What happens by itself: `at` then `text`, and after it whom `to` names."""
     turn = plan_of(view).next(level=view.level, since=view.asked_at)
     if turn is None:
@@ -37,5 +51,5 @@ def _silence(view: PromptView) -> dict[str, Any]:
     return {"at": at, "text": "it expires, and the run is told that nobody decided."}
 
 
-def _label(outcome: dict[str, Any]) -> str:
+def _label(outcome: Mapping[str, Any]) -> str:
     return str(outcome["label"]).rstrip("…")
