@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # what the table below loads, as type checkers and editors se
     from flowapp.context import Context as Context
     from flowapp.engine.errors import ChildFailed as ChildFailed
     from flowapp.engine.errors import Fatal as Fatal
+    from flowapp.engine.errors import InvalidSignal as InvalidSignal
     from flowapp.engine.errors import NotInWorkflow as NotInWorkflow
     from flowapp.engine.errors import RateLimited as RateLimited
     from flowapp.engine.errors import RetryAfter as RetryAfter
@@ -39,6 +40,7 @@ _HOMES: dict[str, str] = {
     "Event": "flowapp.engine.triggers",
     "Fatal": "flowapp.engine.errors",
     "FlowControl": "flowapp.engine.limits",
+    "InvalidSignal": "flowapp.engine.errors",
     "NotInWorkflow": "flowapp.engine.errors",
     "PromptExpired": "approvals.states",
     "RateLimited": "flowapp.engine.errors",

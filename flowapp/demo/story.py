@@ -1,123 +1,135 @@
 """What happened in the demo workspace before you came: real runs, started and decided through the same actions as any.
 
-Something executes runs meanwhile: a prompt is decided as soon as its run asks.
+It is told in the order in which it happened, with the clock moved back to each moment; runs execute in this thread.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from itertools import groupby
 from uuid import UUID
+
+from django.db import transaction
 
 from approvals import actions as approvals
 from approvals import queries as prompts
-from approvals.states import PromptStatus
+from approvals.states import PromptStatus, Refused
 from flowapp.audit.origin import Origin, coming_from
-from flowapp.engine import queries, runs
+from flowapp.dispatch.immediate import ImmediateDispatcher
+from flowapp.engine import clock, durations, queries, runs, sweep
 from flowapp.engine.states import RunStatus
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import scoped
 
-_PATIENCE = 10.0  # seconds; it takes milliseconds
+from .scenes import NOW, PAST, Answer, Scene
+
+_PATIENCE = 10.0  # seconds, should another worker have taken a run
+_RETRIES = timedelta(seconds=2)  # by then the demo's payment provider has answered
+_ESCALATES = timedelta(hours=49)  # an expense that nobody answers escalates by then, and expires as long after
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Who decides a prompt, and how."""
+class Turn:
+    """Something that happens at a moment: what somebody does, or nothing but what time has made due."""
 
-    prompt: str
-    by: str
-    outcome: str
-    reasoning: str = ""
-    data: dict[str, str] | None = None
+    at: datetime
+    happens: Callable[[], object] | None = None
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A run, who started it, and what was done to it. Names are the first part of an e-mail address."""
+@dataclass
+class _Play:
+    """A scene being told: its run, once it was started."""
 
-    workflow: str
-    by: str
-    input: dict[str, Any]
-    answers: tuple[Answer, ...] = ()
-    signal: tuple[str, dict[str, Any]] | None = None
+    scene: Scene
+    people: dict[str, Actor]
+    run_id: UUID | None = None
 
+    def turns(self, now: datetime) -> Iterator[Turn]:
+        """What happens in it, and when."""
+        at = now - durations.parse(self.scene.ago)
+        yield Turn(at, self._begin)
+        if self.scene.workflow == "refund":
+            yield Turn(at + _RETRIES)
+        elif not self.scene.answers:
+            yield from (Turn(at + _ESCALATES * times) for times in (1, 2) if at + _ESCALATES * times < now)
+        for answer in self.scene.answers:
+            at += durations.parse(answer.after)
+            if answer.claimed:
+                yield Turn(at - durations.parse(answer.claimed), self._claiming(answer.prompt, answer.by))
+            yield Turn(at, self._deciding(answer))
+        if self.scene.claim:
+            by, ago = self.scene.claim
+            yield Turn(now - durations.parse(ago), self._claiming("", by))
 
-def _expense(by: str, employee: str, amount: str, purpose: str, *answers: Answer) -> Scene:
-    return Scene("expense-approval", by, {"employee": employee, "amount": amount, "purpose": purpose}, answers)
+    def _begin(self) -> None:
+        by = self.people[self.scene.by]
+        self.run_id = runs.start(self.scene.workflow, self.scene.input, by=by).id
+        if self.scene.signal:
+            runs.signal(self.run_id, *self.scene.signal, by=by)
 
+    def _claiming(self, prompt: str, by: str) -> Callable[[], None]:
+        return lambda: approvals.claim(self._asked(prompt), by=self.people[by], channel="web")
 
-def _refund(order: str, customer: str, amount: str, why: str, *answers: Answer) -> Scene:
-    return Scene("refund", "dev", {"order": order, "customer": customer, "amount": amount, "why": why}, answers)
+    def _deciding(self, answer: Answer) -> Callable[[], None]:
+        def decide() -> None:
+            approvals.decide(
+                self._asked(answer.prompt),
+                by=self.people[answer.by],
+                outcome=answer.outcome,
+                reasoning=answer.reasoning,
+                data=answer.data,
+                channel="web",
+            )
 
+        return decide
 
-SCENES = (
-    _expense("cleo", "Cleo Marchetti", "46.20", "Taxi from the airport"),
-    _expense(
-        "hugo", "Hugo Brandt", "389.00", "Desk chair for the home office",
-        Answer("manager-approval", "bo", "approve", "Within the equipment budget."),
-    ),
-    _expense(
-        "dev", "Dev Patel", "940.00", "Second monitor and a docking station",
-        Answer("manager-approval", "bo", "deny", "You got a monitor in spring. Ask IT for a spare dock."),
-    ),
-    _expense("hugo", "Hugo Brandt", "640.00", "Flight to the partner summit"),
-    _expense(
-        "cleo", "Cleo Marchetti", "7400.00", "Audit software, one year",
-        Answer("manager-approval", "bo", "approve", "Cheaper than the agency."),
-    ),
-    _refund("ORD-9218", "Nadia Petrov", "129.90", "The parcel arrived damaged; photos are in the ticket."),
-    _refund(
-        "ORD-9107", "Luis Ortega", "58.00", "Charged twice for the same order.",
-        Answer("refund-review", "cleo", "approve", "Only the second charge goes back.", {
-            "amount": "29.00",
-            "letter": "Dear Luis Ortega,\n\nwe are sorry about your order ORD-9107 and return the second of the two "
-            "charges within three days.",
-        }),
-    ),
-    _refund("LOST-4410", "Kim Tanaka", "240.00", "The customer says that the order never arrived."),
-    Scene("onboard-customer", "vera", {"name": "Northwind Traders", "email": "it@northwind.example"}),
-    Scene(
-        "onboard-customer", "vera", {"name": "Blue Harbor", "email": "ops@blueharbor.example"},
-        signal=("kickoff-booked", {"at": "2030-01-15T10:00:00Z"}),
-    ),
-)  # fmt: skip
+    def _asked(self, name: str) -> UUID:
+        def asked() -> UUID | None:
+            pending = prompts.prompt_page(status=PromptStatus.PENDING, run_id=self.run_id).items
+            return next((prompt.id for prompt in pending if name in ("", prompt.name)), None)
+
+        return _until(f"the prompt {name}", asked)
 
 
 def tell(workspace: Workspace) -> None:
     """Make it happen, and return when every run rests."""
-    with scoped(workspace.pk), coming_from(Origin("demo")):
+    executor = ImmediateDispatcher()
+    with scoped(workspace.pk), coming_from(Origin("demo")), executor.installed(), clock.travelling() as travel:
         people = {member.user.email.partition("@")[0]: tenancy.actor_for(member) for member in tenancy.members()}
-        begun = [(scene, _begin(scene, people)) for scene in SCENES]
-        for scene, run_id in begun:
-            for answer in scene.answers:
-                _decide(run_id, answer, people[answer.by])
-        ids = [run_id for _, run_id in begun]
-        _until("the demo's runs to rest", lambda: _rest(ids))
+        now = clock.now()
+        plays = [_Play(scene, people) for scene in (*PAST, *NOW)]
+        turns = sorted((turn for play in plays for turn in play.turns(now)), key=_moment)
+        for at, together in groupby(turns, key=_moment):
+            travel(at)
+            _happen([turn.happens for turn in together if turn.happens], executor)
+        travel(now)
+        _until("the demo's runs to rest", lambda: _rest([play.run_id for play in plays if play.run_id]))
 
 
-def _begin(scene: Scene, people: dict[str, Actor]) -> UUID:
-    run = runs.start(scene.workflow, scene.input, by=people[scene.by])
-    if scene.signal:
-        runs.signal(run.id, *scene.signal, by=people[scene.by])
-    return run.id
+def _moment(turn: Turn) -> datetime:
+    return turn.at
 
 
-def _decide(run_id: UUID, answer: Answer, by: Actor) -> None:
-    def asked() -> UUID | None:
-        pending = prompts.prompt_page(status=PromptStatus.PENDING, run_id=run_id).items
-        return next((prompt.id for prompt in pending if prompt.name == answer.prompt), None)
+def _happen(deeds: Sequence[Callable[[], object]], executor: ImmediateDispatcher) -> None:
+    """Let it be done as one, so that the runs it wakes go on side by side; without any, only time passes."""
+    if not deeds:
+        sweep.fire_due_waits()
+        sweep.fire_due_timers()
+        executor.drain()
+        return
+    with transaction.atomic():
+        for deed in deeds:
+            # Another worker may be up already, with the present time: what it let expire is past answering.
+            with suppress(Refused, TimeoutError):
+                deed()
 
-    prompt_id = _until(f"the prompt {answer.prompt}", asked)
-    approvals.decide(
-        prompt_id, by=by, outcome=answer.outcome, reasoning=answer.reasoning, data=answer.data, channel="web"
-    )
 
-
-def _rest(run_ids: list[UUID]) -> bool:
-    return not {RunStatus.QUEUED, RunStatus.RUNNING} & set(queries.statuses(run_ids).values())
+def _rest(run_ids: Iterable[UUID]) -> bool:
+    return not {RunStatus.QUEUED, RunStatus.RUNNING} & set(queries.statuses(list(run_ids)).values())
 
 
 def _until[T](what: str, found: Callable[[], T | None]) -> T:

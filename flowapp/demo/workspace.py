@@ -18,15 +18,10 @@ class Opened:
 
 
 def load(home: Path, kept: people.Kept, preset_key: str = "") -> Opened:
-    """The demo workspace, made when it is missing. Something must be executing runs when it is: see `is_missing`."""
-    new = is_missing()
+    """The demo workspace, made when it is missing. Then nothing else in this process may use the clock meanwhile."""
+    new = queries.workspace(people.SLUG) is None
     workspace = people.assemble()
     api_key, users = people.admit(workspace, home, kept, preset_key)
     if new:
         story.tell(workspace)
     return Opened(workspace.slug, api_key, users)
-
-
-def is_missing() -> bool:
-    """Whether this database has no demo workspace yet."""
-    return queries.workspace(people.SLUG) is None

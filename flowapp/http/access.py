@@ -36,17 +36,19 @@ class Everybody(Enum):
     PUBLIC = "anybody"
     SIGNED_IN = "every member and every API key"
     WORKSPACE_KEY = "the workspace's own API key"
+    AGENT_KEY = "an agent's API key"
     OPERATOR = "who runs the installation, with FLOWAPP_METRICS_TOKEN; in `flowapp dev` everybody on this machine"
 
 
 PUBLIC: Final = Everybody.PUBLIC
 SIGNED_IN: Final = Everybody.SIGNED_IN
 WORKSPACE_KEY: Final = Everybody.WORKSPACE_KEY
+AGENT_KEY: Final = Everybody.AGENT_KEY
 OPERATOR: Final = Everybody.OPERATOR
 Allowed = Everybody | Role
 
 # Everybody who may change things: all but viewers.
-CHANGERS: Final[tuple[Allowed, ...]] = (Role.OWNER, Role.ADMIN, Role.MANAGER, Role.REVIEWER, WORKSPACE_KEY)
+CHANGERS: Final[tuple[Allowed, ...]] = (Role.OWNER, Role.ADMIN, Role.MANAGER, Role.REVIEWER, WORKSPACE_KEY, AGENT_KEY)
 
 # Views of packages that judge access themselves; Ninja's are declared operation by operation.
 ELSEWHERE = ("allauth.", "ninja.operation")
@@ -81,11 +83,18 @@ def check(request: HttpRequest, allowed: Collection[Allowed]) -> Actor | None:
     if OPERATOR in allowed:
         return _operator(asking)
     actor = actor_of(request)
-    if SIGNED_IN in allowed or (asking.member.role in allowed if asking.member else WORKSPACE_KEY in allowed):
+    if SIGNED_IN in allowed or _standing(asking) in allowed:
         return actor
     needed = ", ".join(sorted(role.value for role in allowed if isinstance(role, Role)))
-    yours = f"your role is {asking.member.role}" if asking.member else "the workspace's key has no role"
+    yours = f"your role is {asking.member.role}" if asking.member else f"{_standing(asking).value} has no role"
     raise Problem("not-eligible", f"This needs one of the roles {needed}; {yours}.")
+
+
+def _standing(request: Request) -> Allowed:
+    """The member's role, or whose key it is."""
+    if request.member:
+        return Role(request.member.role)
+    return AGENT_KEY if request.api_key and request.api_key.agent_id else WORKSPACE_KEY
 
 
 def _operator(request: Request) -> Actor | None:

@@ -60,7 +60,10 @@ class EndpointPage(Page[Endpoint]):
 
 
 class Delivery(Out):
-    """One fact for one endpoint. `answer` is the status of the last response, null without one."""
+    """One fact for one endpoint. `answer` is the status of the last response, null without one.
+
+    `next_try_at` is null once it is delivered or has failed for good.
+    """
 
     id: UUID
     name: str
@@ -68,6 +71,7 @@ class Delivery(Out):
     attempts: int
     answer: int | None
     error: str
+    next_try_at: datetime | None
     created_at: datetime
     ended_at: datetime | None
 
@@ -150,7 +154,7 @@ def disable_endpoint(request: Request, endpoint_id: UUID) -> Endpoint:
 @access(*ADMINS)
 def test_endpoint(request: Request, endpoint_id: UUID) -> WebhookDelivery:
     """Send it a fact named `test`."""
-    return endpoints.send_test(endpoint_id, by=actor_of(request))
+    return _with_next_try(endpoints.send_test(endpoint_id, by=actor_of(request)))
 
 
 @router.get("/webhook-endpoints/{endpoint_id}/deliveries", response=DeliveryPage)
@@ -177,7 +181,12 @@ def get_delivery(request: Request, endpoint_id: UUID, delivery_id: UUID) -> Deli
 @access(*ADMINS)
 def replay_delivery(request: Request, delivery_id: UUID) -> WebhookDelivery:
     """Send it once more, with the same id and body."""
-    return endpoints.replay(delivery_id, by=actor_of(request))
+    return _with_next_try(endpoints.replay(delivery_id, by=actor_of(request)))
+
+
+def _with_next_try(row: WebhookDelivery) -> WebhookDelivery:
+    queries.with_next_try(row)
+    return row
 
 
 def _endpoint(row: WebhookEndpoint) -> Endpoint:

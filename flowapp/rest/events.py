@@ -1,16 +1,17 @@
 """/v1/events: publishing named facts, in our own shape or as CloudEvents (structured, binary or batched)."""
 
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import unquote
 from uuid import UUID
 
 import pydantic
-from django.db import transaction
 from ninja import Router
 from ninja.errors import ValidationError
 from ninja.params import functions
 from pydantic import BaseModel, Field, PlainValidator, ValidationInfo, model_validator
+from pydantic_core import from_json
 
 from flowapp.engine.triggering import events
 from flowapp.http.access import CHANGERS, access
@@ -40,7 +41,7 @@ class Event(BaseModel):
             lower = ((name.lower(), unquote(value)) for name, value in headers.items())
             return _plain({name[3:]: value for name, value in lower if name.startswith("ce-")}, body)
         if isinstance(body, Mapping) and "specversion" in body:
-            return _plain(body, body.get("data", body.get("data_base64")))
+            return _plain(body, _data(body))
         return body
 
 
@@ -94,15 +95,12 @@ def publish_event(request: Request, event: _Sent = _BODY) -> Published | Publish
     A batch of CloudEvents (`application/cloudevents-batch+json`) is published as a whole or not at all.
     """
     if not _is_batch(request.headers):
-        return _answer(_publish(request, _read(request, event)))
-    sent = _read_all(request, event)
-    with transaction.atomic():
-        done = [_publish(request, one) for one in sent]
-    return PublishedBatch(items=[_answer(one) for one in done])
+        return _answer(_publish(request, [_read(request, event)])[0])
+    return PublishedBatch(items=[_answer(one) for one in _publish(request, _read_all(request, event))])
 
 
-def _publish(request: Request, event: Event) -> events.Published:
-    return events.publish(event.name, event.data, by=actor_of(request), id=event.id)
+def _publish(request: Request, sent: Sequence[Event]) -> list[events.Published]:
+    return events.publish_all([events.New(one.name, one.data, one.id) for one in sent], by=actor_of(request))
 
 
 def _answer(done: events.Published) -> Published:
@@ -139,6 +137,22 @@ def _wrong(place: tuple[int, ...], words: str) -> ValidationError:
 
 def _is_batch(headers: Mapping[str, str]) -> bool:
     return headers.get("Content-Type", "").partition(";")[0].strip().lower() == BATCH
+
+
+def _data(body: Mapping[str, Any]) -> Any:
+    """What a structured CloudEvent carries, as JSON values: there is no other data here."""
+    if "data_base64" not in body:
+        return body.get("data")
+    if "data" in body:
+        raise ValueError("a CloudEvent has data or data_base64, not both")
+    try:
+        encoded = b64decode(body["data_base64"], validate=True)
+    except (ValueError, TypeError):
+        raise ValueError("data_base64 is not base64") from None
+    try:
+        return from_json(encoded, allow_inf_nan=False)
+    except ValueError as error:
+        raise ValueError(f"data_base64 holds no JSON: {error}") from None
 
 
 def _plain(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:

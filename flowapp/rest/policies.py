@@ -80,6 +80,12 @@ class Policy(Out):
     current: PolicyVersion
 
 
+class PolicyInFull(Policy):
+    """A rule, and what could not be checked of it."""
+
+    warnings: list[str] = Field(description="What could not be checked, because nothing like it was asked yet.")
+
+
 class PolicyPage(Page[Policy]):
     """A page of policies."""
 
@@ -109,6 +115,7 @@ class DryRun(Out):
     failed: int = Field(description="How many it could not be judged on.")
     notes: list[str] = Field(description="Why, for those held back or failed.")
     differing: list[Differing]
+    warnings: list[str] = Field([], description="What could not be checked, because nothing like it was asked yet.")
 
 
 @router.get("/policies", response=PolicyPage)
@@ -120,9 +127,9 @@ def list_policies(request: Request, cursor: str | None = CURSOR, limit: int = LI
     return PolicyPage(items=[Policy.model_validate(view) for view in page.items], next=page.next)
 
 
-@router.post("/policies", response={201: Policy})
+@router.post("/policies", response={201: PolicyInFull})
 @access(*KEEPERS)
-def create_policy(request: Request, body: NewPolicy) -> Status[Policy]:
+def create_policy(request: Request, body: NewPolicy) -> Status[PolicyInFull]:
     """Keep a new policy, looked at after those there are. What does not parse is 422, with `line` and `column`."""
     made = actions.create_policy(name=body.name, draft=body.draft(), by=actor_of(request), enabled=body.enabled)
     return Status(201, _shown(made.pk))
@@ -135,12 +142,14 @@ def dry_run_policy(request: Request, body: PolicyDraft) -> DryRun:
     draft = body.draft().tidied()
     actions.check_policy(draft)
     rule = Rule("", "", 0, draft.expression, draft.outcome, draft.workflow, draft.prompt)
-    return DryRun.model_validate(actions.trial(rule))
+    found = DryRun.model_validate(actions.trial(rule))
+    found.warnings = actions.unchecked(draft)
+    return found
 
 
-@router.get("/policies/{policy_id}", response=Policy)
+@router.get("/policies/{policy_id}", response=PolicyInFull)
 @access(*KEEPERS)
-def get_policy(request: Request, policy_id: UUID) -> Policy:
+def get_policy(request: Request, policy_id: UUID) -> PolicyInFull:
     """One policy."""
     return _shown(policy_id)
 
@@ -156,37 +165,41 @@ def list_policy_versions(
     return PolicyVersionPage(items=[PolicyVersion.model_validate(one) for one in page.items], next=page.next)
 
 
-@router.post("/policies/{policy_id}/versions", response={201: Policy})
+@router.post("/policies/{policy_id}/versions", response={201: PolicyInFull})
 @access(*KEEPERS)
-def create_policy_version(request: Request, policy_id: UUID, body: NewVersion) -> Status[Policy]:
+def create_policy_version(request: Request, policy_id: UUID, body: NewVersion) -> Status[PolicyInFull]:
     """Say something new: a version more, in force from now on. Prompts that are open stay as they are."""
     actions.save_version(policy_id, draft=body.draft(), by=actor_of(request), number=body.number)
     return Status(201, _shown(policy_id))
 
 
-@router.post("/policies/{policy_id}/enable", response=Policy)
+@router.post("/policies/{policy_id}/enable", response=PolicyInFull)
 @access(*KEEPERS)
-def enable_policy(request: Request, policy_id: UUID) -> Policy:
+def enable_policy(request: Request, policy_id: UUID) -> PolicyInFull:
     """Put a policy in force."""
     actions.set_enabled(policy_id, enabled=True, by=actor_of(request))
     return _shown(policy_id)
 
 
-@router.post("/policies/{policy_id}/disable", response=Policy)
+@router.post("/policies/{policy_id}/disable", response=PolicyInFull)
 @access(*KEEPERS)
-def disable_policy(request: Request, policy_id: UUID) -> Policy:
+def disable_policy(request: Request, policy_id: UUID) -> PolicyInFull:
     """Put a policy out of force; what it decided stays."""
     actions.set_enabled(policy_id, enabled=False, by=actor_of(request))
     return _shown(policy_id)
 
 
-@router.post("/policies/{policy_id}/move", response=Policy)
+@router.post("/policies/{policy_id}/move", response=PolicyInFull)
 @access(*KEEPERS)
-def move_policy(request: Request, policy_id: UUID, body: Place) -> Policy:
+def move_policy(request: Request, policy_id: UUID, body: Place) -> PolicyInFull:
     """Have a policy looked at earlier or later: the first one that is true of a prompt counts."""
     actions.move(policy_id, position=body.position, by=actor_of(request))
     return _shown(policy_id)
 
 
-def _shown(policy_id: UUID) -> Policy:
-    return Policy.model_validate(queries.policy_detail(policy_id))
+def _shown(policy_id: UUID) -> PolicyInFull:
+    view = queries.policy_detail(policy_id)
+    current = view.current
+    draft = Draft(current.expression, current.outcome, current.workflow, current.prompt, current.reason)
+    shown = Policy.model_validate(view)
+    return PolicyInFull(**dict(shown), warnings=actions.unchecked(draft))

@@ -1,6 +1,5 @@
 """/v1/prompts: the questions runs put to people, and deciding them."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +9,19 @@ from ninja.params import functions
 from pydantic import BaseModel, Field
 
 from approvals import actions, queries
-from approvals.states import PromptStatus, PromptType, Risk
+from approvals.states import PromptStatus
 from approvals.views import downloads
 from flowapp.http import second_factor
 from flowapp.http.access import SIGNED_IN, access
 from flowapp.http.credentials import actor_of
+from flowapp.http.problems import invalid
 from flowapp.http.requests import Request
 
-from .paging import CURSOR, LIMIT, Page, reading
-from .schemas import Out, Person, Requester, Text
+from .granted import granted
+from .inbox import SCOPE, SEARCH, SORT, Scope, Sort, member_of
+from .paging import CURSOR, LIMIT, reading
+from .prompt_shapes import Decision, Prompt, PromptInFull, PromptPage, in_full
+from .schemas import Out, Text
 
 router = Router(tags=["prompts"])
 NO_BODY: Any = functions.Body(None)
@@ -30,81 +33,6 @@ _FILE: dict[str, Any] = {
         }
     },
 }
-
-
-class Decision(Out):
-    """How a prompt ended. `by` is null when nobody answered in time and the workflow names an outcome for that."""
-
-    outcome: str
-    reasoning: str
-    data: Any
-    by: Person | None
-    at: datetime
-    channel: str
-    timed_out: bool
-
-
-class Vote(Decision):
-    """One answer of several that a prompt wants, and the stage (and line of it) it was given in."""
-
-    stage: int
-    line: int
-
-
-class Attachment(Out):
-    """A file that comes along; its content is at `/v1/prompts/{prompt_id}/attachments/{id}`."""
-
-    id: UUID
-    name: str
-    content_type: str
-    size: int
-    digest: str = Field(description="SHA-256 of the content, in hex.")
-
-
-class Line(Out):
-    """One of those that a stage asks side by side; all of them have to pass."""
-
-    assign: list[str]
-    quorum: int
-    passed: bool
-
-
-class Prompt(Out):
-    """A question a run puts to people, with exactly what is decided on."""
-
-    id: UUID
-    run_id: UUID
-    workflow: str
-    name: str
-    type: PromptType
-    title: str
-    message: str
-    data: Any
-    outcomes: list[str] = Field(validation_alias="outcome_values")
-    form: dict[str, Any] | None = Field(
-        validation_alias="schema", description="JSON Schema of the decision's `data`; null when it takes none."
-    )
-    assignees: list[str]
-    requester: Requester
-    risk: Risk
-    status: PromptStatus
-    version: int
-    stage: int = Field(description="Which of its stages is asked now, from 1.")
-    stages: int
-    quorum: int = Field(description="How many people must give the same answer at this stage.")
-    lines: list[Line] = Field(description="What is asked side by side at this stage; empty when it asks one thing.")
-    votes: list[Vote] = Field(description="Who answered what, where one answer is not enough.")
-    warnings: list[str] = Field(description="Why it may never be decided, such as too few people for its quorum.")
-    claimed_by: Person | None = Field(description="Who is looking at it; others may decide it all the same.")
-    claimed_until: datetime | None
-    attachments: list[Attachment] = Field(description="Files to read before deciding.")
-    created_at: datetime
-    due_at: datetime | None
-    decision: Decision | None
-
-
-class PromptPage(Page[Prompt]):
-    """A page of prompts."""
 
 
 class Answer(BaseModel):
@@ -167,12 +95,29 @@ def list_prompts(
     request: Request,
     status: PromptStatus | None = None,
     run_id: UUID | None = None,
+    scope: Scope | None = SCOPE,
+    search: str | None = SEARCH,
+    sort: Sort | None = SORT,
     cursor: str | None = CURSOR,
     limit: int = LIMIT,
 ) -> PromptPage:
-    """The workspace's prompts, newest first."""
-    with reading(cursor):
-        page = queries.prompt_page(status=status, run_id=run_id, cursor=cursor, limit=limit)
+    """The workspace's prompts, newest first; with `scope`, what stands in your inbox, in its order.
+
+    A page of a search may hold less than `limit` and still have a `next`.
+    """
+    if scope is not None:
+        if status or run_id:
+            raise invalid([{"loc": ["scope"], "msg": "an inbox has no status or run_id; leave out one or the other"}])
+        targets = queries.targets_of(member_of(request).pk)
+        with reading(cursor):
+            page = queries.inbox_in_full(
+                targets, scope=scope, query=search or "", sort=sort or "", cursor=cursor, limit=limit
+            )
+    elif search or sort:
+        raise invalid([{"loc": ["scope"], "msg": f"say which inbox to look in: {', '.join(queries.SCOPES)}"}])
+    else:
+        with reading(cursor):
+            page = queries.prompt_page(status=status, run_id=run_id, cursor=cursor, limit=limit)
     return PromptPage(items=[Prompt.model_validate(view) for view in page.items], next=page.next)
 
 
@@ -195,11 +140,11 @@ def complete_prompts(request: Request, answer: AnswerForAll) -> CameAll:
     )
 
 
-@router.get("/prompts/{prompt_id}", response=Prompt)
+@router.get("/prompts/{prompt_id}", response=PromptInFull)
 @access(SIGNED_IN)
-def get_prompt(request: Request, prompt_id: UUID) -> Prompt:
-    """One prompt."""
-    return Prompt.model_validate(queries.prompt_detail(prompt_id))
+def get_prompt(request: Request, prompt_id: UUID) -> PromptInFull:
+    """One prompt, with all that one who decides it needs to know: evidence, effects, rules, what happens by itself."""
+    return in_full(queries.prompt_detail(prompt_id), viewer=actor_of(request))
 
 
 @router.get("/prompts/{prompt_id}/attachments/{attachment_id}", openapi_extra=_FILE)
@@ -244,7 +189,7 @@ def claim_prompt(request: Request, prompt_id: UUID) -> Prompt:
 @access(SIGNED_IN)
 def release_prompt(request: Request, prompt_id: UUID) -> Prompt:
     """End a claim: your own, or as a manager, admin or owner anybody's."""
-    actions.release(prompt_id, by=actor_of(request), channel="api")
+    actions.release(prompt_id, by=granted(request), channel="api")
     return Prompt.model_validate(queries.prompt_detail(prompt_id))
 
 
@@ -271,5 +216,5 @@ def reassign_prompt(request: Request, prompt_id: UUID, reassignment: Reassignmen
 @access(SIGNED_IN)
 def withdraw_prompt(request: Request, prompt_id: UUID, why: Withdrawal | None = NO_BODY) -> Prompt:
     """Take back what you asked for: the prompt is cancelled, and its run with it. Only the requester may."""
-    actions.withdraw(prompt_id, by=actor_of(request), reason=why.reason if why else "", channel="api")
+    actions.withdraw(prompt_id, by=granted(request), reason=why.reason if why else "", channel="api")
     return Prompt.model_validate(queries.prompt_detail(prompt_id))

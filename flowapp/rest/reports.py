@@ -37,10 +37,14 @@ class Ends(Out):
 
 
 class Line(Ends):
-    """One workflow's, agent's or reviewer's; for a reviewer, `closed` counts their answers, votes among them."""
+    """One workflow's, agent's or reviewer's, or all of it; `times` are to the decision, `time_to_claim` to a claim.
+
+    For a reviewer `closed` counts their answers, votes among them, and `expired` what asked them by name in vain.
+    """
 
     name: str
     times: Times
+    time_to_claim: Times = Field(validation_alias="claim")
 
 
 class Reviewer(Line):
@@ -92,7 +96,7 @@ def report_approvals(request: Request, period: int = _PERIOD) -> ApprovalsReport
         since=report.since,
         until=report.until,
         total=Line.model_validate(report.total),
-        time_to_claim=Times.model_validate(report.claim),
+        time_to_claim=Times.model_validate(report.total.claim),
         by_day=[Day(day=day, **Ends.model_validate(line).model_dump()) for day, line in report.by_day],
         pending=[Age(age=age, open=number) for age, number in report.pending],
         workflows=[Line.model_validate(line) for line in report.workflows],

@@ -82,7 +82,7 @@ class WaitingForPeople(Waiting):
 
 
 class WaitingForItems(Waiting):
-    """A map whose items run elsewhere: how many `of` them are `done`."""
+    """A map: how many `of` its items are `done`."""
 
     done: int
     of: int

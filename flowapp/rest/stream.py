@@ -1,15 +1,17 @@
 """/v1/runs/{id}/stream: a run as it happens, as server-sent events.
 
-First a `run` (the document of GET /v1/runs/{id}), then a `step` for each step as it changes and a `state` (the run
-without its steps) as that changes; it ends when the run has. An event's id is a place: which recorded outcome was
-told last. A client that comes back with `Last-Event-ID` gets every outcome after that place; when a retry has
-rewritten the run's history meanwhile, it gets a `run` again. The stream holds no database connection and no thread
+First a `run` (the document of GET /v1/runs/{id}), then a `log` for each line it logged, a `step` for each step as it
+changes and a `state` (the run without its steps) as that changes; it ends when the run has, and its last lines had
+time to be written. An event's id is a place: which recorded outcome and which line were told last. A client that
+comes back with `Last-Event-ID` gets every outcome and line after that place; when a retry has rewritten the run's
+history meanwhile, it gets a `run` again. The stream holds no database connection and no thread
 while it waits.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from time import time
 from typing import Any
 from uuid import UUID
@@ -19,9 +21,10 @@ from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
 from ninja import Router
 
-from flowapp.engine import queries
+from flowapp.engine import clock, queries
 from flowapp.engine.queries import Page, StepRow
 from flowapp.engine.states import TERMINAL, RunStatus
+from flowapp.engine.verbs import output
 from flowapp.http.access import SIGNED_IN, access
 from flowapp.http.broadcast import Subscription, broadcaster
 from flowapp.http.credentials import identify
@@ -30,12 +33,14 @@ from flowapp.http.stopping import end_streams_on_stop
 from flowapp.tenancy.scope import current, scoped
 
 from .bodies import as_bytes
+from .run_inside import LogLine
 from .runs import RunState, run_document, run_state, step
 
 router = Router(tags=["runs"])
 _BATCH = 200
 _LOOK_AGAIN = 2.0  # seconds; outcomes that come in fast are not announced one by one
 _KEEPALIVE = 15.0
+_LINGER = timedelta(seconds=2)  # after a run's end; log lines are written a moment after they were said
 _BUSY = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 _EVENTS: dict[str, Any] = {
@@ -47,7 +52,7 @@ _EVENTS: dict[str, Any] = {
 @router.get("/runs/{run_id}/stream", openapi_extra=_EVENTS)
 @access(SIGNED_IN)
 async def stream_run(request: Request, run_id: UUID) -> HttpResponse | StreamingHttpResponse:
-    """A run as it happens: `run`, then `step` and `state` events. `Last-Event-ID` resumes; 204 when all was told."""
+    """A run as it happens: `run`, then `log`, `step` and `state`. `Last-Event-ID` resumes; 204 when all was told."""
     since = time()
     follower = Follower(request, run_id, Place.parse(request.headers.get("Last-Event-ID", "")))
     first = await follower.look()
@@ -87,25 +92,30 @@ async def _something(subscription: Subscription, seconds: float) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """How far a client was told: the last recorded outcome, when that came to be, and the run's status."""
+    """How far a client was told: the last recorded outcome, when that came to be, the run's status, the last line."""
 
     seq: int = 0
     at: str = ""
     status: str = ""
+    line: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "Place":
         """The place in an event's id; the beginning for whatever else comes."""
-        seq, _, rest = text.partition(".")
-        at, _, status = rest.partition(".")
-        return cls(int(seq), at, status) if seq.isascii() and seq.isdigit() and len(seq) < 10 else cls()
+        seq, at, status, line = (text.split(".", 3) + [""] * 4)[:4]
+        return cls(int(seq), at, status, _whole(line, 19) or 0) if _whole(seq, 10) is not None else cls()
 
     def after(self, row: StepRow) -> "Place":
         """This place once a recorded outcome was told."""
-        return Place(row.seq or 0, f"{row.ended_at:%Y%m%d%H%M%S%f}", self.status)
+        return replace(self, seq=row.seq or 0, at=f"{row.ended_at:%Y%m%d%H%M%S%f}")
 
     def __str__(self) -> str:
-        return f"{self.seq}.{self.at}.{self.status}"
+        return f"{self.seq}.{self.at}.{self.status}.{self.line}"
+
+
+def _whole(text: str, under: int) -> int | None:
+    """A whole number of fewer digits, or None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < under else None
 
 
 class Follower:
@@ -148,12 +158,21 @@ class Follower:
         if page is None:
             yield self._snapshot()
             page = self._page() or Page([], None)
+        lines, more = output.line_page(self.run_id, cursor=str(self._place.line), limit=_BATCH)
+        for line in lines:
+            self._place = replace(self._place, line=line.id)
+            yield self._event("log", as_bytes(LogLine.model_validate(line)))
         told = [self._event("step", content) for content in self._changed(page.items)]
         yield from told
         if page.next is None:
             yield from self._state_if_new(state, told=bool(told))
-        self.done = page.next is None and state.status in TERMINAL
-        self.patience = 0 if page.next else _LOOK_AGAIN if state.status in _BUSY else _KEEPALIVE
+        self._pause(state, more=bool(page.next or more))
+
+    def _pause(self, state: RunState, *, more: bool) -> None:
+        """Say whether all was told, and how long to wait before the next look unless a hint comes."""
+        lingers = state.ended_at + _LINGER - clock.now() if state.ended_at and state.status in TERMINAL else None
+        self.done = not more and lingers is not None and lingers <= timedelta(0)
+        self.patience = 0 if more else _LOOK_AGAIN if lingers or state.status in _BUSY else _KEEPALIVE
 
     def _page(self) -> queries.Page[StepRow] | None:
         """The outcomes after the place, and what is open; None when the place is not in the run's history."""
@@ -170,7 +189,7 @@ class Follower:
     def _snapshot(self) -> bytes:
         detail = queries.run_detail(self.run_id)
         document = run_document(detail)
-        self._place = Place(status=document.status)
+        self._place = Place(status=document.status, line=self._place.line)
         for row in detail.steps:
             self._place = self._place.after(row) if row.seq else self._place
         self._told = {(one.name, one.occurrence): as_bytes(one) for one in document.steps}

@@ -7,7 +7,9 @@ from ninja import Router
 from pydantic import BaseModel, Field
 
 from flowapp.engine import registry, runs
+from flowapp.engine.durations import Duration, seconds
 from flowapp.engine.errors import InvalidInput
+from flowapp.engine.limits import FlowControl
 from flowapp.engine.registry import WorkflowDefinition
 from flowapp.engine.triggers import Cron, Event, Webhook
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
@@ -31,6 +33,7 @@ class Workflow(BaseModel):
     description: str
     input_schema: dict[str, Any] = Field(description="JSON Schema of the input.")
     triggers: list[dict[str, Any]] = Field(description="What starts it besides this API.")
+    control: dict[str, Any] | None = Field(description="Its flow control: the rules it declares, as it writes them.")
 
 
 class WorkflowPage(Page[Workflow]):
@@ -84,6 +87,7 @@ def _workflow(name: str) -> Workflow:
         description=newest.doc,
         input_schema=newest.input_schema(),
         triggers=[_trigger(one) for one in newest.triggers],
+        control=_rules(newest.control) if newest.control else None,
     )
 
 
@@ -92,4 +96,16 @@ def _trigger(trigger: Event | Webhook | Cron) -> dict[str, Any]:
         return {"kind": "event", "name": trigger.name, "when": trigger.when}
     if isinstance(trigger, Webhook):
         return {"kind": "webhook", "slug": trigger.slug, "when": trigger.when}
-    return {"kind": "cron", "expression": trigger.expression, "tz": trigger.tz}
+    return {"kind": "cron", "expression": trigger.expression, "tz": trigger.tz, "missed": trigger.missed}
+
+
+def _rules(control: FlowControl) -> dict[str, Any]:
+    """The rules that are set."""
+    plain = {name: getattr(control, name) for name in ("concurrency", "key", "rate", "priority", "singleton")}
+    durations = {name: _duration(getattr(control, name)) for name in ("throttle", "debounce", "debounce_max")}
+    batch = control.batch and {"size": control.batch.size, "age": _duration(control.batch.age)}
+    return {name: rule for name, rule in (plain | durations | {"batch": batch}).items() if rule is not None}
+
+
+def _duration(value: Duration | None) -> str | None:
+    return value if value is None or isinstance(value, str) else f"{seconds(value):g}s"

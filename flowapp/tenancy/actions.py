@@ -10,7 +10,7 @@ from django.utils import timezone
 from . import keys
 from .actors import Actor
 from .errors import UnfitKey, UnknownScope
-from .models import ApiKey, Group, GroupMember, Member, Role, User, Workspace
+from .models import Agent, ApiKey, Group, GroupMember, Member, Role, User, Workspace
 from .scope import WrongWorkspace, current, scoped
 from .signals import tell
 
@@ -97,12 +97,14 @@ def issue_api_key(
     name: str,
     by: Actor,
     member: Member | None = None,
+    agent: Agent | None = None,
     scopes: Collection[str] = (),
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which is shown this once. Without a member it is the workspace's own."""
+    """A new key and its text, which is shown this once. Without a member or agent it is the workspace's own."""
     plaintext = keys.generate()
-    return _keep_key(plaintext, name=name, by=by, member=member, scopes=scopes, expires_at=expires_at), plaintext
+    key = _keep_key(plaintext, name=name, by=by, member=member, agent=agent, scopes=scopes, expires_at=expires_at)
+    return key, plaintext
 
 
 def adopt_api_key(
@@ -129,14 +131,16 @@ def _keep_key(
     name: str,
     by: Actor,
     member: Member | None,
+    agent: Agent | None = None,
     scopes: Collection[str],
     expires_at: datetime | None,
 ) -> ApiKey:
-    _same_workspace(member)
+    _same_workspace(member, agent)
     if unknown := set(scopes) - keys.SCOPES:
         raise UnknownScope(f"unknown key scope {', '.join(sorted(unknown))}: there is {', '.join(sorted(keys.SCOPES))}")
     key = ApiKey.objects.create(
         member=member,
+        agent=agent,
         name=name,
         prefix=keys.prefix(plaintext),
         digest=keys.digest(plaintext),
@@ -144,6 +148,7 @@ def _keep_key(
         expires_at=expires_at,
     )
     shown = {"name": name, "prefix": key.prefix, "scopes": key.scopes, "member": member and str(member.pk)}
+    shown |= {"agent": agent.name} if agent else {}
     tell(by=by, verb="api-key.issued", target=f"api-key:{key.pk}", after=shown)
     return key
 
@@ -166,7 +171,7 @@ def _shown(member: Member) -> dict[str, Any]:
     }
 
 
-def _same_workspace(*rows: Member | Group | None) -> None:
+def _same_workspace(*rows: Member | Group | Agent | None) -> None:
     """A foreign key does not know about workspaces, so a row of another one is refused here."""
     if any(row is not None and row.workspace_id != current() for row in rows):
         raise WrongWorkspace

@@ -1,6 +1,8 @@
 """Who does something: the `by=` of every action, small enough to be stored with what was done."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -9,7 +11,10 @@ Kind = Literal["person", "agent", "key", "system", "policy"]
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody or something that acts. A personal key acts as its member: kind "person" with both ids set."""
+    """Somebody or something that acts. A personal key acts as its member: kind "person" with both ids set.
+
+    `also`: who else asked for what is done in this one's name, such as whoever forked the run.
+    """
 
     kind: Kind
     id: str
@@ -17,6 +22,7 @@ class Actor:
     member_id: UUID | None = None
     key_id: UUID | None = None
     on_behalf_of: str | None = None
+    also: tuple[Actor, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The actor as JSON values."""
@@ -27,10 +33,11 @@ class Actor:
             "member_id": _text(self.member_id),
             "key_id": _text(self.key_id),
             "on_behalf_of": self.on_behalf_of,
+            **({"also": [one.as_json() for one in self.also]} if self.also else {}),
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Actor":
+    def from_json(cls, data: dict[str, Any]) -> Actor:
         """The actor that `as_json` wrote."""
         return cls(
             kind=data["kind"],
@@ -39,7 +46,15 @@ class Actor:
             member_id=_uuid(data.get("member_id")),
             key_id=_uuid(data.get("key_id")),
             on_behalf_of=data.get("on_behalf_of"),
+            also=tuple(cls.from_json(one) for one in data.get("also", ())),
         )
+
+    def joined_by(self, *others: Actor) -> Actor:
+        """The same, with these beside it: each once, in order; the system counts for nobody."""
+        each = (alone for other in others for alone in (replace(other, also=()), *other.also))
+        also = dict.fromkeys((*self.also, *(one for one in each if one.kind != "system")))
+        also.pop(replace(self, also=()), None)
+        return replace(self, also=tuple(also))
 
 
 def _text(value: UUID | None) -> str | None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 
 from .ids import uuid7
@@ -118,11 +119,31 @@ class GroupMember(ScopedModel):
         constraints = (models.UniqueConstraint(fields=["group", "member"], name="group_member_once"),)
 
 
+class Agent(ScopedModel):
+    """An AI teammate as far as tenancy knows it: a name of its own, and the member who answers for it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=63, help_text="As agent:NAME says it: a-z, 0-9 and hyphens.")
+    owner = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="agents")
+    most_open = models.PositiveIntegerField(default=20, help_text="Prompts of its runs that may wait at a time.")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    owner_id: UUID
+
+    class Meta(ScopedModel.Meta):
+        constraints = (models.UniqueConstraint(fields=["workspace", "name"], name="agent_name_once"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ApiKey(ScopedModel):
-    """A key that acts as its member, or without one as the workspace itself. Only its digest is stored."""
+    """A key that acts as its member or agent, or without either as the workspace itself. Only its digest is stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     member = models.ForeignKey(Member, on_delete=models.CASCADE, null=True, blank=True, related_name="api_keys")
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, null=True, blank=True, related_name="api_keys")
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=40, help_text="The part of the key that may be shown.")
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the whole key, in hex.")
@@ -133,6 +154,10 @@ class ApiKey(ScopedModel):
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     member_id: UUID | None
+    agent_id: UUID | None
+
+    class Meta(ScopedModel.Meta):
+        constraints = (models.CheckConstraint(condition=Q(member=None) | Q(agent=None), name="key_acts_as_one"),)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

@@ -83,9 +83,9 @@ def key_for(plaintext: str) -> ApiKey | None:
     """The live key with this text, found by its digest; notes when it was last used, to the minute. Finds the scope."""
     now = timezone.now()
     live = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
-    owned = Q(member=None) | Q(member__user__is_active=True)
+    owned = (Q(member=None) | Q(member__user__is_active=True)) & (Q(agent=None) | Q(agent__is_active=True))
     found = (
-        ApiKey.unscoped.select_related("workspace", "member__user")
+        ApiKey.unscoped.select_related("workspace", "member__user", "agent__owner__user")
         .filter(live, owned, digest=keys.digest(plaintext))
         .first()
     )
@@ -107,7 +107,10 @@ def actor_for(member: Member, key: ApiKey | None = None) -> Actor:
 
 
 def actor_for_key(key: ApiKey) -> Actor:
-    """Whom a key acts as: its member, or the workspace's key itself."""
+    """Whom a key acts as: its member, its agent, or the workspace's key itself."""
     if key.member is not None:
         return actor_for(key.member, key)
+    if key.agent is not None:
+        agent = key.agent
+        return Actor("agent", agent.name, agent.name, None, key.pk, on_behalf_of=agent.owner.user.email)
     return Actor("key", key.prefix, key.name, None, key.pk)

@@ -41,6 +41,11 @@ def current_or_none() -> UUID | None:
     return _current.get()
 
 
+def enter(workspace_id: UUID) -> None:
+    """Put a workspace in scope for as long as this context lives: for work that has a context of its own."""
+    _current.set(workspace_id)
+
+
 @contextmanager
 def scoped(workspace_id: UUID | None) -> Iterator[None]:
     """Put a workspace in scope for this block; None takes the scope away."""

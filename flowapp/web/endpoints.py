@@ -20,7 +20,7 @@ from flowapp.http.credentials import actor_of
 from flowapp.integrations.webhook_tables import WebhookEndpoint
 from flowapp.integrations.webhooks import endpoints, queries
 from flowapp.integrations.webhooks.errors import Disabled, Invalid
-from flowapp.web import answers
+from flowapp.web import answers, shown_once
 from flowapp.web.webhooks import KEEPERS, typed_into
 
 _CHANGED: Final[dict[str, Any]] = {
@@ -56,16 +56,17 @@ def endpoint_list(request: HttpRequest) -> HttpResponse:
 
 @access(*KEEPERS)
 @require_http_methods(["GET", "POST"])
-def endpoint_new(request: HttpRequest) -> HttpResponse:
+def endpoint_new(request: HttpRequest) -> HttpResponseBase:
     """The form for a new endpoint; once made, its page with the secret."""
     known = schema_form.fields(MAKE)
     if request.method == "GET":
         return answers.page(request, "web/endpoint_new.html", {"fields": known})
     try:
-        made, secret = endpoints.create(**typed_into(known, request), by=actor_of(request))
+        made, _ = endpoints.create(**typed_into(known, request), by=actor_of(request))
     except Invalid as wrong:
         return answers.page(request, "web/endpoint_new.html", _again(known, request, wrong.errors), status=422)
-    return show(request, made, secret=secret, status=201)
+    shown_once.remember(request, made)
+    return redirect("webhook-endpoint", endpoint_id=made.pk)
 
 
 @access(*KEEPERS)
@@ -74,7 +75,7 @@ def endpoint_page(request: HttpRequest, endpoint_id: UUID) -> HttpResponseBase:
     """One endpoint: how it does, its deliveries, and the form that changes it."""
     row = queries.endpoint(endpoint_id)
     if request.method == "GET":
-        return show(request, row)
+        return show(request, row, secret=shown_once.take(request, row))
     known = _fields(row)
     try:
         endpoints.update(endpoint_id, **typed_into(known, request), by=actor_of(request))
@@ -90,9 +91,9 @@ def endpoint_verb(request: HttpRequest, endpoint_id: UUID, verb: str) -> HttpRes
     """Rotate, enable, disable or test it."""
     by = actor_of(request)
     if verb == "rotate":
-        row, secret = endpoints.rotate(endpoint_id, by=by)
-        return show(request, row, secret=secret)
-    if verb in ("enable", "disable"):
+        row, _ = endpoints.rotate(endpoint_id, by=by)
+        shown_once.remember(request, row)
+    elif verb in ("enable", "disable"):
         row = endpoints.set_enabled(endpoint_id, verb == "enable", by=by)
         messages.success(request, f"{row.name} is {verb}d.")
     elif verb == "test":

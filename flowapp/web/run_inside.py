@@ -13,7 +13,7 @@ from flowapp.engine.errors import IllegalState, UnknownWorkflow
 from flowapp.engine.reading import relatives
 from flowapp.engine.verbs import output
 from flowapp.http.access import SIGNED_IN, access
-from flowapp.web import answers, family, shell, waterfall
+from flowapp.web import answers, family, folding, shell, waterfall
 
 
 @access(SIGNED_IN)
@@ -58,6 +58,7 @@ def run_steps(request: HttpRequest, run_id: UUID) -> HttpResponse:
     context = {
         "run": run,
         "waterfall": drawn,
+        "rows": folding.rows(drawn.bars),
         "next": steps.next,
         "behind": relatives.waited_for(run_id, child_steps(steps.items)),
         "last": queries.last_step_page(run_id),
@@ -71,6 +72,9 @@ def run_fork(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """What a fork would reuse and what would run again, before anything is done."""
     run = queries.run_state(run_id)
     step = request.GET.get("from_step", "")
+    with _strange_pages():
+        steps = queries.step_page(run_id, cursor=request.GET.get("cursor") or None, shown=True)
+    names = [f"{one.name}#{one.occurrence}" for one in steps.items if one.ended_at]
     try:
         preview, refused = forks.preview(run_id, step), ""
     except (IllegalState, UnknownWorkflow) as error:
@@ -80,7 +84,9 @@ def run_fork(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "preview": preview,
         "refused": refused,
         "step": step,
-        "steps": queries.step_page(run_id, shown=True).items,
+        # The step that was chosen may stand on another page of the list.
+        "names": names if preview is None or preview.from_step in names else [preview.from_step, *names],
+        "next": steps.next,
         "may_fork": shell.may_change(request),
     }
     return answers.page(request, "web/run_fork.html", context, status=200 if preview or not step else 409)

@@ -13,14 +13,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals import queries as approvals
 from flowapp.engine import clock, queries, runs, states
-from flowapp.engine.errors import IllegalState, RunNotFound
+from flowapp.engine.errors import IllegalState, InvalidSignal, RunNotFound
 from flowapp.engine.reading import relatives, search
 from flowapp.engine.states import allows
 from flowapp.engine.upkeep import retention
 from flowapp.engine.verbs import output
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
-from flowapp.web import answers, run_bulk, run_filters, run_inside, shell, waterfall
+from flowapp.web import answers, folding, run_bulk, run_filters, run_inside, shell, waterfall
 
 VERBS: Final = ("signal", "pause", "resume", "retry", "fork", "cancel")
 _DONE: Final = {
@@ -89,7 +89,7 @@ def run_verb(request: HttpRequest, run_id: UUID, verb: str) -> HttpResponseBase:
         target = _do(request, run_id, verb)
     except IllegalState as refused:
         return _run_page(request, run_id, error=str(refused), status=409)
-    except _Typed as wrong:
+    except (_Typed, InvalidSignal) as wrong:
         return _run_page(request, run_id, error=str(wrong), open_verb=verb, status=422)
     messages.success(request, _DONE.get(verb, "Forked: this is the new run."))
     return redirect("run", run_id=target)
@@ -129,10 +129,12 @@ def _run_page(
     run = queries.run_detail(run_id, steps=False)
     steps = queries.step_page(run_id, shown=True)
     lines, earlier = output.lines(run_id)
+    drawn = _drawn(run, steps)
     context = {
         "run": run,
         "short_id": str(run.id)[-8:],
-        "waterfall": _drawn(run, steps),
+        "waterfall": drawn,
+        "rows": folding.rows(drawn.bars),
         "steps": queries.shown_steps(run_id) if steps.next else len(steps.items),
         "retried": sum(step.attempts > 1 for step in steps.items),
         "more_steps": steps.next,

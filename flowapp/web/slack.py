@@ -1,4 +1,4 @@
-"""The Slack pages: an admin connects the workspace; a member links the Slack account that asked for it."""
+"""The Slack page, where an admin connects the workspace; and a member's Slack account, taken away again."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from flowapp.http.access import access
 from flowapp.http.credentials import actor_of
-from flowapp.http.problems import Problem
 from flowapp.http.requests import Request
 from flowapp.integrations import slack
 from flowapp.integrations.slack.connections import CannotConnect
-from flowapp.integrations.slack.people import TakenAccount
 from flowapp.tenancy.models import Member, Role
 
 _ADMINS = (Role.OWNER, Role.ADMIN)
@@ -49,26 +46,6 @@ def disconnect(request: HttpRequest) -> HttpResponse:
     slack.connections.disconnect(by=actor_of(request))
     messages.success(request, "Slack is disconnected.")
     return redirect("slack")
-
-
-@access(*Role)
-@never_cache
-@require_http_methods(["GET", "POST"])
-def link(request: HttpRequest, token: str) -> HttpResponse:
-    """Say whose Slack account asks to be linked to whom; on POST link it."""
-    member = _member(request)
-    asked = slack.people.linked_by(token, member.workspace_id)
-    if asked is None:
-        raise Problem("not-found", "This link is too old or not for you. Press the button in Slack again.")
-    slack_id, name = asked
-    context = {"slack_id": slack_id, "slack_name": name, "error": "", "linked": False}
-    if request.method == "POST":
-        try:
-            slack.people.link(member=member, slack_id=slack_id, by=actor_of(request))
-            context["linked"] = True
-        except TakenAccount as error:
-            context["error"] = str(error)
-    return render(request, "web/slack_link.html", context, status=409 if context["error"] else 200)
 
 
 @access(*Role)

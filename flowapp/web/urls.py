@@ -36,7 +36,6 @@ urlpatterns = [
     path("outbox/<uuid:message_id>/replay", outbox.replay, name="outbox-replay"),
     path("slack/", slack.connection, name="slack"),
     path("slack/disconnect", slack.disconnect, name="slack-disconnect"),
-    path("slack/link/<str:token>/", slack.link, name="slack-link"),
     path("slack/unlink", slack.unlink, name="slack-unlink"),
     path("webhooks/", webhooks.webhook_list, name="webhooks"),
     path("webhooks/new", webhooks.webhook_new, name="webhook-new"),

@@ -62,6 +62,7 @@ class Bar:
     step: Any
     segments: Sequence[Segment]
     length: timedelta
+    began: datetime
     beside: bool = False  # it ran while the one above it still did
 
     @property
@@ -93,6 +94,7 @@ def draw(steps: Iterable[Step], *, since: datetime, until: datetime) -> Waterfal
             step,
             [_segment(axis.place(start), axis.place(end), look) for start, end, look in _pieces(step, until)],
             max((step.ended_at or until) - _began(step), timedelta(0)),
+            _began(step),
             step_is_beside,
         )
         for step, step_is_beside in zip(known, beside, strict=True)

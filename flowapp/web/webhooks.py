@@ -25,7 +25,7 @@ from flowapp.integrations.webhooks.errors import Disabled, Invalid
 from flowapp.integrations.webhooks.paging import Page
 from flowapp.integrations.webhooks.signatures import Scheme
 from flowapp.tenancy.models import Role
-from flowapp.web import answers
+from flowapp.web import answers, shown_once
 
 KEEPERS: Final = (Role.OWNER, Role.ADMIN)
 SCHEMES: Final = {
@@ -75,7 +75,7 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
 
 @access(*KEEPERS)
 @require_http_methods(["GET", "POST"])
-def webhook_new(request: HttpRequest) -> HttpResponse:
+def webhook_new(request: HttpRequest) -> HttpResponseBase:
     """The form for a new webhook; once made, its page with the secret."""
     # The slug is made with the form: sending it twice, or again after going back, makes one webhook.
     if request.method == "GET":
@@ -83,17 +83,19 @@ def webhook_new(request: HttpRequest) -> HttpResponse:
         return answers.page(request, "web/webhook_new.html", {"fields": new})
     known = schema_form.fields(FORM)
     try:
-        made, secret = inbound.create(**typed_into(known, request), by=actor_of(request))
+        made, _ = inbound.create(**typed_into(known, request), by=actor_of(request))
     except Invalid as wrong:
         return _again(request, known, wrong.errors)
-    return show(request, made, secret=secret, status=201)
+    shown_once.remember(request, made)
+    return redirect("webhook", webhook_id=made.pk)
 
 
 @access(*KEEPERS)
 @require_GET
 def webhook_page(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     """One webhook: its address, what it starts, and its last deliveries."""
-    return show(request, queries.webhook(webhook_id))
+    row = queries.webhook(webhook_id)
+    return show(request, row, secret=shown_once.take(request, row))
 
 
 @access(*KEEPERS)
@@ -103,11 +105,11 @@ def webhook_verb(request: HttpRequest, webhook_id: UUID, verb: str) -> HttpRespo
     by = actor_of(request)
     if verb == "rotate":
         try:
-            row, secret = inbound.rotate(webhook_id, by=by, secret=request.POST.get("secret", ""))
+            row, _ = inbound.rotate(webhook_id, by=by, secret=request.POST.get("secret", ""))
         except Invalid as wrong:
             return show(request, queries.webhook(webhook_id), error=str(wrong), status=422)
-        return show(request, row, secret=secret)
-    if verb in ("enable", "disable"):
+        shown_once.remember(request, row)
+    elif verb in ("enable", "disable"):
         row = inbound.set_enabled(webhook_id, verb == "enable", by=by)
         messages.success(request, f"{row.name} is {verb}d.")
     elif verb == "test":

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from approvals.policies import assignment
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 TONES: Final = {
@@ -133,8 +135,7 @@ def paragraphs(text: str) -> list[str]:
 
 def assignees(specs: Iterable[str] | None) -> str:
     """Assignee specs in words: "bo@acme.test, any manager or the group finance"."""
-    words = [_assignee(spec) for spec in specs or ()]
-    return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+    return assignment.in_words(specs or ())
 
 
 def initials(name: str) -> str:
@@ -149,11 +150,6 @@ def initials(name: str) -> str:
 def hue(name: str) -> int:
     """Which of the six avatar colours a name has; the same on every page and machine."""
     return zlib.crc32(name.encode()) % 6 + 1
-
-
-def _assignee(spec: str) -> str:
-    kind, _, name = spec.partition(":")
-    return {"role": f"any {name}", "group": f"the group {name}", "agent": f"the agent {name}"}.get(kind, name)
 
 
 def _rough(seconds: float) -> str:

@@ -7,6 +7,7 @@ const wide = matchMedia("(min-width: 761px)");
 let shownAt = 0;
 let swappedAt = 0;
 let focusVerdict = false;
+let decidedBeside = [];
 
 const current = () => inbox.querySelector(".row[aria-current]");
 const article = () => inbox.querySelector("[data-prompt]");
@@ -70,6 +71,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   // The list has opened it by itself already; asking again would only close what is opened in it meanwhile.
   if (row && wide.matches && row.dataset.row === article()?.dataset.prompt) event.preventDefault();
   event.detail.requestConfig.startedAt = Date.now();
+  if (event.detail.elt.matches?.("[data-decide]") && article()) decidedBeside = neighbours(article().dataset.prompt);
 });
 
 document.addEventListener("htmx:beforeSwap", (event) => {
@@ -116,22 +118,50 @@ document.addEventListener("htmx:afterRequest", (event) => {
   after(decided.dataset.prompt);
 });
 
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "list" || !event.detail.requestConfig.elt.matches("[data-searches]")) return;
+  // From now on what comes in is looked for among what was found.
+  event.detail.target.setAttribute("hx-get", event.detail.pathInfo.finalRequestPath);
+  htmx.process(event.detail.target);
+  const found = links().length;
+  document.querySelector("#announce").textContent = found === 1 ? "1 prompt" : `${found || "No"} prompts`;
+});
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-keeps]")) return;
+  // What stands in the search may be newer than the list.
+  const view = new URLSearchParams(event.target.elements.query.value);
+  view.set("q", inbox.querySelector("[data-search]").value);
+  event.target.elements.query.value = view;
+});
+
 function after(id) {
-  const row = inbox.querySelector(`#row-${CSS.escape(id)}`);
-  const next = sibling(row, "nextElementSibling") ?? sibling(row, "previousElementSibling");
-  row?.remove();
+  const next = nextAfter(id);
+  rowOf(id)?.remove();
   focusVerdict = true;
-  if (next) next.querySelector(".row").click();
-  else {
+  if (next) {
+    mark(next.querySelector(".row")); // or a list that comes in just now takes its first
+    next.querySelector(".row").click();
+  } else {
     inbox.querySelector("#verdict")?.focus();
     htmx.ajax("GET", inbox.querySelector(".tabs [aria-current]")?.href ?? "/inbox/", { target: "#list", swap: "morph" });
   }
 }
 
-function sibling(row, direction) {
-  let at = row?.[direction];
-  while (at?.classList.contains("is-gone")) at = at[direction];
-  return at;
+const rowOf = (id) => inbox.querySelector(`#row-${CSS.escape(id)}`);
+
+/** The rows below a prompt, then those above it, nearest first, as they stood when its answer was sent. */
+function neighbours(id) {
+  const ids = [...inbox.querySelectorAll("#rows li")].map((row) => row.dataset.row);
+  const at = ids.indexOf(id);
+  return at < 0 ? [] : [...ids.slice(at + 1), ...ids.slice(0, at).reverse()];
+}
+
+/** The live list may have dropped the decided row before its own answer is back, so its place is remembered. */
+function nextAfter(id) {
+  const around = decidedBeside.length ? decidedBeside : neighbours(id);
+  decidedBeside = [];
+  return around.map(rowOf).find((row) => row && !row.classList.contains("is-gone"));
 }
 
 /** With nothing left to decide in view, the first prompt of the list is taken. */

@@ -6,7 +6,10 @@ const KEPT_ATTRIBUTES = new Set(["open", "aria-current", "data-view"]);
 
 htmx.defineExtension("swaps", {
   handleSwap(style, target, fragment) {
-    if (style === "morph") return morph(target, fragment);
+    if (style === "morph") {
+      if (target.id === "list") arrived.clear();
+      return morph(target, fragment);
+    }
     if (style === "merge") return merge(target, fragment);
     return false;
   },

@@ -205,4 +205,4 @@ def test_the_embedded_worker_on_postgresql(tmp_path: Path, postgres_url: str) ->
     with psycopg.connect(postgres_url) as connection:
         row = connection.execute("SELECT count(*) FROM engine_run WHERE status = 'completed'").fetchone()
         assert row is not None
-        assert row[0] == 5
+        assert row[0] == 10

@@ -34,6 +34,22 @@ def test_steps_are_a_tree_with_children_and_errors_under_them() -> None:
     ]
 
 
+def test_many_uses_of_a_step_are_one_line_with_what_went_wrong() -> None:
+    error = {"type": "ValueError", "message": "no money"}
+    items = [step("charge", occurrence=number) for number in range(1, 31)]
+    items[3] = step("charge", "failed", occurrence=4, error=error)
+    child = {"id": "c1", "workflow": "w", "status": "failed", "step": "charge#4", "started_at": None, "ended_at": None}
+    rows = list(inspect._tree([step("fetch"), *items], [child], on=False))
+    assert rows == [
+        ("├─ ✓ fetch", "completed", "2.0 s", ""),
+        ("└─ ✗ charge, 30 times", "29 completed, 1 failed", "2.0 s", ""),
+        ("   └─ ✗ run c1 w", "failed", "", ""),
+        ("      ValueError: no money", "", "", ""),
+    ]
+    assert len(list(inspect._tree(items, [], on=False, folded=False))) == 31
+    assert len(list(inspect._tree(items[4:12], [], on=False))) == 8
+
+
 def test_columns_align_whether_coloured_or_not(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_table((), [(colour.status("failed", on=True), "a"), ("x", "b")])
     first, second = capsys.readouterr().out.splitlines()

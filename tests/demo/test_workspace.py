@@ -2,14 +2,17 @@
 
 import stat
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
 
+from approvals import queries as approvals
 from flowapp.audit.models import AuditEntry
 from flowapp.demo import people, workspace
 from flowapp.demo.workspace import Opened
+from flowapp.engine import clock
 from flowapp.engine import queries as engine
 from flowapp.tenancy import actions, queries
 from flowapp.tenancy.actors import SYSTEM
@@ -56,20 +59,43 @@ def test_the_cast_is_what_the_contract_asks_for(home: Path) -> None:
 
 
 def test_the_story_leaves_runs_in_many_states(home: Path) -> None:
+    before = clock.now()
     load(home)
+    assert clock.now() - before < timedelta(minutes=5)  # the clock is what it was
     with scoped(acme().pk):
-        rows = engine.run_page().items
+        rows = engine.run_page(limit=100).items
         seen = Counter((row.workflow, row.status) for row in rows)
         outputs = [engine.run_detail(row.id).output for row in rows if row.workflow == "expense-approval"]
     assert seen == {
-        ("expense-approval", "completed"): 3,
-        ("expense-approval", "waiting"): 2,
-        ("refund", "waiting"): 1,
-        ("refund", "completed"): 1,
+        ("expense-approval", "completed"): 6,
+        ("expense-approval", "waiting"): 4,
+        ("expense-approval", "failed"): 1,
+        ("refund", "waiting"): 2,
+        ("refund", "completed"): 3,
         ("refund", "failed"): 1,
         ("onboard-customer", "waiting"): 2,
     }
-    assert Counter(output["status"] for output in outputs if output) == {"approved": 2, "denied": 1}
+    assert Counter(output["status"] for output in outputs if output) == {"approved": 5, "denied": 1}
+    assert rows[-1].created_at < before - timedelta(days=20)
+    assert [row.created_at for row in rows] == sorted((row.created_at for row in rows), reverse=True)
+
+
+def test_the_story_makes_inbox_and_reports_look_alive(home: Path) -> None:
+    load(home)
+    with scoped(acme().pk):
+        month, people = approvals.report(30), {member.user.email: member.pk for member in queries.members()}
+        mine = approvals.inbox(approvals.targets_of(people["ana@acme.example"])).items
+        finance = approvals.inbox(approvals.targets_of(people["cleo@acme.example"])).items
+    assert len([day for day, line in month.by_day if line.closed]) >= 5
+    assert (month.total.expired, month.total.edited, month.total.denied) == (1, 1, 2)
+    assert (month.total.times.median or 0) > 60
+    assert {line.name: line.claim.median is not None for line in month.workflows} == {
+        "expense-approval": True,
+        "refund": True,
+    }
+    assert [(row.stage, row.overdue) for row in mine] == [("escalated", True)]
+    assert [row.claimed_by for row in finance] == ["Hugo Brandt", ""]
+    assert len({row.created_at for row in finance}) == 2
 
 
 def test_its_people_may_add_a_second_factor(home: Path) -> None:

@@ -97,8 +97,16 @@ def test_a_view_is_kept_by_keyboard_alone(manager: Page, cast: Any) -> None:
     ask(cast, page, {"title": "Chairs?"}, {"title": "Lamps?"})
     page.keyboard.press("/")
     page.keyboard.type("lamps")
-    page.keyboard.press("Enter")
     expect(page.locator("#rows li")).to_have_count(1)
+    expect(page.locator("[data-search]")).to_be_focused()
+    expect(page).to_have_url(re.compile("q=lamps"))
+    flows.OPTIONS["title"] = "Stools?"
+    with scoped(cast.acme.pk):
+        runs.start("asks", EXPENSE, by=SYSTEM)
+    expect(page.locator("#count-inbox")).to_have_text("3")
+    expect(page.locator("#rows li")).to_have_count(1)  # what comes in is looked for among what was found
+    page.keyboard.type("x")  # what stands in the field is kept, found already or not
+    page.keyboard.press("Backspace")
     save = page.locator("summary", has_text="Save view")
     save.focus()
     page.keyboard.press("Enter")
@@ -109,6 +117,7 @@ def test_a_view_is_kept_by_keyboard_alone(manager: Page, cast: Any) -> None:
     page.keyboard.press("Enter")
     kept = page.get_by_role("list", name="Saved filters").get_by_role("link", name="Only lamps")
     expect(kept).to_have_attribute("aria-current", "true")
+    expect(page).to_have_url(re.compile("q=lamps"))
     clean(page)
     page.locator("summary[aria-label='Change the filter Only lamps']").focus()
     page.keyboard.press("Enter")

@@ -8,7 +8,10 @@ from types import ModuleType
 
 import pytest
 
+from flowapp.dispatch.immediate import ImmediateDispatcher
 from flowapp.engine import clock, registry
+from flowapp.tenancy.scope import scoped
+from tests import factories
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -22,6 +25,13 @@ def examples() -> Iterator[ModuleType]:
         yield importlib.import_module("workflows")
     for name in [name for name in sys.modules if name.partition(".")[0] == "workflows"]:
         del sys.modules[name]
+
+
+@pytest.fixture
+def dispatcher(transactional_db: None) -> Iterator[ImmediateDispatcher]:
+    """Executes runs at once, with a workspace in scope."""
+    with scoped(factories.workspace("examples").pk), ImmediateDispatcher().installed() as immediate:
+        yield immediate
 
 
 @pytest.fixture(autouse=True)

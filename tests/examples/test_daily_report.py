@@ -4,13 +4,18 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+
+from flowapp.dispatch.immediate import ImmediateDispatcher
+from flowapp.engine import clock
+from flowapp.engine.models import Run, Schedule
+from flowapp.engine.triggering import schedules
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +87,17 @@ def test_it_comes_at_nine(examples: ModuleType) -> None:
     berlin = ZoneInfo("Europe/Berlin")
     before_the_clocks_change = datetime(2026, 3, 28, 12, tzinfo=berlin)
     assert cron.next(before_the_clocks_change).astimezone(berlin) == datetime(2026, 3, 29, 9, tzinfo=berlin)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_starts_it_at_nine(examples: ModuleType, world: World, dispatcher: ImmediateDispatcher) -> None:
+    schedules.install()
+    slot = Schedule.objects.get(workflow="daily-report").next_at
+    assert slot.astimezone(ZoneInfo("Europe/Berlin")).hour == 9
+    clock.shift(slot - clock.now() - timedelta(minutes=1))
+    dispatcher.sweep()
+    assert not Run.objects.filter(workflow="daily-report").exists()
+    clock.shift("2m")
+    dispatcher.sweep()
+    run = Run.objects.get(workflow="daily-report")
+    assert (run.status, world.asked.total()) == ("completed", 5)

@@ -5,6 +5,9 @@ from types import ModuleType
 import pytest
 from asgiref.sync import sync_to_async
 
+from flowapp.dispatch.immediate import ImmediateDispatcher
+from flowapp.engine import queries
+from flowapp.engine.models import Run
 from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.models import Workspace
@@ -38,6 +41,15 @@ async def test_after_thirty_days_of_silence_a_person_is_asked(examples: ModuleTy
     clock.shift("25h")
     await run.proceed()
     assert (run.status, run.output.status) == ("completed", status)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sign_up_starts_it(examples: ModuleType, dispatcher: ImmediateDispatcher) -> None:
+    events.publish("shop/signed-up", NEW, by=SYSTEM)
+    run = Run.objects.get(workflow="follow-up")
+    assert run.status == "waiting"
+    events.publish("shop/order-placed", {"id": "SO-7", "customer": "C-7", "total": 0}, by=SYSTEM)
+    assert queries.run_detail(run.id).output == {"status": "ordered", "order": "SO-7"}
 
 
 def publish(customer: str, order: str) -> None:

@@ -22,7 +22,7 @@ from flowapp.engine.models import ArchivedRun
 from flowapp.engine.reading.search import EVERY
 from flowapp.engine.upkeep import bulk
 from flowapp.integrations.outbox import put
-from flowapp.tenancy import absences, calendars
+from flowapp.tenancy import absences, agents, calendars
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 from tests import factories
@@ -77,7 +77,7 @@ class Scene:
 
 
 def settings_of(cast: factories.Cast) -> dict[str, str]:
-    """What acme says of how it works: a policy, a calendar, and that Bo is away."""
+    """What acme says of how it works: a policy, a calendar, that Bo is away, and an agent."""
     ana, now = factories.actor(cast.ana), clock.now()
     policy = create_policy(name="Rule", draft=Draft("false", "approve"), by=ana)
     office = calendars.Draft("Office", "UTC", {"monday": ["09:00-17:00"]})
@@ -85,7 +85,9 @@ def settings_of(cast: factories.Cast) -> dict[str, str]:
     away = absences.set_absence(
         member=cast.bo, substitute=cast.cleo, starts_at=now, ends_at=now + timedelta(days=1), by=ana, now=now
     )
-    return {"policy_id": str(policy.pk), "calendar_id": str(calendar.pk), "absence_id": str(away.pk)}
+    agent = agents.create_agent(name="triage", owner="ana@example.com", by=ana)
+    rows = {"policy_id": policy, "calendar_id": calendar, "absence_id": away, "agent_id": agent}
+    return {name: str(row.pk) for name, row in rows.items()}
 
 
 @pytest.fixture

@@ -29,6 +29,12 @@ class Caller:
         """Send JSON, or a text as it is, or nothing."""
         return self._client.post(f"/v1{path}", "" if body is None else body, "application/json", headers=self.headers)
 
+    def put(self, path: str, body: Any) -> Any:
+        return self._client.put(f"/v1{path}", body, "application/json", headers=self.headers)
+
+    def delete(self, path: str) -> Any:
+        return self._client.delete(f"/v1{path}", headers=self.headers)
+
 
 Calling = Callable[..., Caller]
 

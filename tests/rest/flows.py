@@ -1,5 +1,7 @@
 """Workflows that the REST tests start."""
 
+import logging
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -104,6 +106,14 @@ async def limited(ctx: Context, number: int) -> int:
     return number
 
 
+@workflow(
+    name="rest-held",
+    control=FlowControl(concurrency=2, key="input", throttle=timedelta(seconds=90), priority="int(input)"),
+)
+async def held(ctx: Context, number: str) -> str:
+    return number
+
+
 @workflow(name="rest-single", control=FlowControl(singleton="skip"))
 async def single(ctx: Context) -> Any:
     return await ctx.wait_for_signal("go")
@@ -121,3 +131,30 @@ RECEIPT = "Taxi, 46.20"
 async def attaches(ctx: Context) -> str:
     files = [{"name": "receipt.txt", "content": RECEIPT, "content_type": "text/plain"}]
     return (await ctx.prompt("look", type="review", attachments=files, assign="role:manager")).outcome
+
+
+@workflow(name="rest-logs")
+async def logs(ctx: Context) -> None:
+    ctx.log.info("began")
+    await ctx.step("look", lambda: logging.getLogger("rest.flows").info("looking"))
+    await ctx.wait_for_signal("go")
+    ctx.log.info("over")
+
+
+@workflow(name="rest-informs")
+async def informs(ctx: Context, amount: int) -> int:
+    decision = await ctx.prompt(
+        "refund",
+        type="edit",
+        data={"amount": amount},
+        outcomes={"approve": {"label": "Refund", "effect": "It is paid."}, "deny": {"needs_reason": True}},
+        assign="role:manager",
+        four_eyes=True,
+        evidence=["Seen twice", {"label": "Ticket", "url": "https://example.com/7"}],
+        confidence=0.4,
+        reversible=False,
+        timeout="8h",
+        escalate=[("2h", "role:owner")],
+        on_timeout="deny",
+    )
+    return int(decision.data["amount"])

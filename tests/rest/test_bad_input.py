@@ -16,7 +16,7 @@ def asked(key):
     run, prompt = ask(key)
     before = key.get(f"/runs/{run}").json()
     yield prompt
-    assert key.get(f"/prompts/{prompt['id']}").json() == prompt
+    assert prompt.items() <= key.get(f"/prompts/{prompt['id']}").json().items()
     assert key.get(f"/runs/{run}").json() == before
     assert prompt["status"] == "pending"
 
@@ -75,7 +75,7 @@ def test_form_data_that_does_not_fit(key, bo):
     run, prompt = ask(key, "rest-form", None)
     status, type, problem = complete(bo, prompt, {"outcome": "submit", "data": {"street": "Main St", "zip": "12"}})
     assert (status, type, places(problem)) == (422, "invalid", [["data", "zip"]])
-    assert key.get(f"/prompts/{prompt['id']}").json() == prompt
+    assert prompt.items() <= key.get(f"/prompts/{prompt['id']}").json().items()
     assert key.get(f"/runs/{run}").json()["status"] == "waiting"
 
 
@@ -88,7 +88,7 @@ def test_a_second_decision_is_told_who_decided_what(key, bo, cast, calling):
     assert problem["decision"] == first["decision"]
     assert problem["decision"]["by"]["email"] == "bo@example.com"
     assert "bo@example.com" in problem["detail"]
-    assert key.get(f"/prompts/{prompt['id']}").json() == first
+    assert first.items() <= key.get(f"/prompts/{prompt['id']}").json().items()
     assert key.get(f"/runs/{run}").json() == done
 
 

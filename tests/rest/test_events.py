@@ -1,6 +1,7 @@
 """/v1/events: a fact starts workflows and satisfies waits, once for its id."""
 
 import json
+from base64 import b64encode
 
 import pytest
 from django.db import connection
@@ -15,6 +16,9 @@ from .test_runs import start
 
 PAID = {"name": "rest/paid", "data": {"total": 20}}
 CLOUD = {"specversion": "1.0", "type": "rest/paid", "source": "/shop", "id": "42", "data": {"total": 20}}
+
+ENCODED = b64encode(json.dumps(CLOUD["data"]).encode()).decode()
+BINARY = {name: value for name, value in CLOUD.items() if name != "data"} | {"data_base64": ENCODED}
 
 
 def test_an_event_starts_what_it_triggers(key):
@@ -52,6 +56,7 @@ def test_cloud_events_in_both_modes_are_the_same_event(key):
     assert (structured.status_code, binary.status_code) == (202, 202)
     assert binary.json() == structured.json() | {"duplicate": True}
     assert [run["workflow"] for run in structured.json()["runs"]] == ["rest-triggered"]
+    assert key.post("/events", BINARY).json() == structured.json() | {"duplicate": True}
 
 
 @pytest.mark.parametrize(
@@ -66,6 +71,10 @@ def test_cloud_events_in_both_modes_are_the_same_event(key):
         ({**CLOUD, "specversion": "0.3"}, [], "specversion 1.0, not '0.3'"),
         ({**CLOUD, "id": "x" * 200}, ["id"], "at most 200"),
         ([PAID], [], "should be an object"),
+        (BINARY | {"data_base64": "b28"}, [], "data_base64 is not base64"),
+        (BINARY | {"data_base64": "b29wcw=="}, [], "data_base64 holds no JSON"),
+        (BINARY | {"data_base64": 7}, [], "data_base64 is not base64"),
+        (BINARY | {"data": {"total": 20}}, [], "data or data_base64, not both"),
     ],
 )
 def test_bad_events_name_the_field(key, body, where, words):

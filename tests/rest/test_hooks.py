@@ -151,6 +151,14 @@ def test_a_body_that_no_event_can_carry_says_why(plain, body, words):
     assert words in answer.json()["detail"]
 
 
+def test_what_its_own_workspace_sends_out_is_not_taken_in_again(plain, cast):
+    """By whatever name of this installation it comes: else it went round without end."""
+    answer = deliver(plain, headers=signed(plain) | {"Flowapp-From": str(cast.acme.pk)})
+    assert (answer.status_code, answer.json()["type"]) == (422, "invalid")
+    assert "without end" in answer.json()["detail"]
+    assert deliver(plain, headers=signed(plain) | {"Flowapp-From": str(cast.globex.pk)}).status_code == 202
+
+
 def test_a_body_over_the_limit_is_413(plain, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     answer = deliver(plain)

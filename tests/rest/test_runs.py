@@ -258,6 +258,7 @@ def test_another_workspaces_run_is_not_found(key, cast, calling):
     [
         ("signal", {"data": 1}, "name"),
         ("signal", {"name": ""}, "name"),
+        ("signal", {"name": "word", "data": 1}, "data"),
         ("signal", {"name": "a\x00"}, "name"),
         ("fork", {}, "from_step"),
         ("fork", {"from_step": "a\x00"}, "from_step"),

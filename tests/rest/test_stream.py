@@ -3,6 +3,8 @@
 import asyncio
 import json
 import signal
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,7 @@ import pytest
 from django.db import connection
 from django.test import AsyncClient
 
+from flowapp.engine.upkeep import logbook
 from flowapp.rest import stream
 from flowapp.rest.stream import Follower, Place
 from flowapp.tenancy import actions
@@ -28,6 +31,7 @@ def impatient(monkeypatch):
     """Look again at once rather than after seconds: these tests change runs between two looks."""
     monkeypatch.setattr(stream, "_KEEPALIVE", 0.05)
     monkeypatch.setattr(stream, "_LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(stream, "_LINGER", timedelta(0))
 
 
 class Reader:
@@ -145,8 +149,57 @@ async def test_a_long_run_is_told_in_full(key):
     assert [one["occurrence"] for _, one in told] == list(range(101, 351))
 
 
+async def test_the_log_is_told_too_and_each_line_once(key):
+    run = await do(start, key, "rest-logs")
+    await do(logbook.flush)
+    reader = await Reader(key, run).open()
+    (first, *told) = await reader.events()
+    lines = (await do(key.get, f"/runs/{run}/log")).json()["items"]
+    assert (first[0], told) == ("run", [("log", line) for line in lines])
+    assert [(line["step"], line["message"]) for line in lines] == [("", "began"), ("look", "looking")]
+    await reader.close()
+    await do(key.post, f"/runs/{run}/signal", {"name": "go"})
+    await do(logbook.flush)
+    again = await Reader(key, run, reader.last).open()
+    told = await again.rest()
+    assert [(name, one.get("message")) for name, one in told] == [("log", "over"), ("step", None), ("state", None)]
+    assert (await Reader(key, run, again.last).open()).answer.status_code == 204
+
+
+async def test_lines_written_just_after_the_end_are_told(key, monkeypatch):
+    monkeypatch.setattr(stream, "_LINGER", timedelta(seconds=30))
+    run = await do(start, key, "rest-logs")
+    await do(key.post, f"/runs/{run}/signal", {"name": "go"})
+    reader = await Reader(key, run).open()
+    assert [name for name, _ in await reader.events()] == ["run"]
+    await do(logbook.flush)
+    assert [one["message"] for _, one in await reader.events()] == ["began", "looking", "over"]
+    monkeypatch.setattr(stream, "_LINGER", timedelta(0))
+    assert await reader.rest() == []
+
+
+async def test_a_long_log_is_told_in_full(key, monkeypatch):
+    monkeypatch.setattr(stream, "_BATCH", 2)
+    run = await do(start, key, "rest-logs")
+    await do(key.post, f"/runs/{run}/signal", {"name": "go"})
+    await do(logbook.flush)
+    told = await (await Reader(key, run).open()).rest()
+    assert [one["message"] for name, one in told if name == "log"] == ["began", "looking", "over"]
+
+
 @pytest.mark.parametrize(
-    "last", ["", "x", "1", "7.20260101000000000000.running", "9999999999999.1.1", "²..", "0..completed"]
+    "last",
+    [
+        "",
+        "x",
+        "0..running.x",
+        "1.20260101000000000000.running.99999999999999999999",
+        "1",
+        "7.20260101000000000000.running",
+        "9999999999999.1.1",
+        "²..",
+        "0..completed",
+    ],
 )
 async def test_strange_places_begin_at_the_beginning(key, last):
     run = await do(start, key, "rest-plain", EXPENSE)
@@ -157,6 +210,7 @@ async def test_strange_places_begin_at_the_beginning(key, last):
 def test_a_place_survives_its_text():
     place = Place(12, "20261121120000000001", "needs_attention")
     assert Place.parse(str(place)) == place
+    assert Place.parse(str(replace(place, line=7))) == replace(place, line=7)
 
 
 async def test_a_revoked_key_is_told_nothing_more(key, cast):

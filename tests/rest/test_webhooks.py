@@ -77,6 +77,9 @@ def test_an_endpoint_from_its_making_to_its_end(ana, settings):
         ana.post("/events", {"name": "order/created", "data": {"total": 20}})
         test = ana.post(f"{path}/test")
         assert (test.status_code, test.json()["status"], test.json()["name"]) == (202, "pending", "test")
+        waiting = ana.get(f"{path}/deliveries").json()["items"]
+        assert waiting[0] == test.json()
+        assert all(one["next_try_at"] for one in waiting)
         outbox_delivery.deliver("webhook")
         assert {one["type"] for one in server.verified(told["secret"])} == {"order/created", "test"}
         items = ana.get(f"{path}/deliveries").json()["items"]
@@ -84,6 +87,7 @@ def test_an_endpoint_from_its_making_to_its_end(ana, settings):
             ("test", "delivered", 204),
             ("order/created", "delivered", 204),
         ]
+        assert [one["next_try_at"] for one in items] == [None, None]
         detail = ana.get(f"{path}/deliveries/{items[1]['id']}").json()
         assert '"total":20' in detail["body"]
         assert [(one["number"], one["status"]) for one in detail["tries"]] == [(1, 204)]
@@ -103,6 +107,16 @@ def test_an_address_inside_is_refused_at_once(ana):
     for url in ("https://127.0.0.1/", "https://169.254.169.254/latest", "https://2130706433/", "http://example.com/"):
         answer = ana.post("/webhook-endpoints", ENDPOINT | {"url": url})
         assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (422, ["url"])
+
+
+def test_its_own_webhooks_are_refused_as_an_endpoint(ana, settings):
+    """What it sent would come back as an event, and go out again, without end."""
+    settings.FLOWAPP_BASE_URL = "https://Flow.example.com"
+    for url in ("https://flow.example.com/hooks/shop", "https://flow.example.com:443/hooks/shop?x=1"):
+        answer = ana.post("/webhook-endpoints", ENDPOINT | {"url": url})
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["loc"], "without end" in error["msg"]) == (422, ["url"], True)
+    assert ana.post("/webhook-endpoints", ENDPOINT | {"url": "https://flow.example.com/other"}).status_code == 201
 
 
 @pytest.mark.parametrize("path", ["/webhooks", "/webhook-endpoints"])

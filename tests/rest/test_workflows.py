@@ -16,6 +16,25 @@ def test_a_workflow_says_what_it_takes(key):
         "description": "Books an expense.\n\nNobody is asked.",
         "input_schema": flows.Expense.model_json_schema(),
         "triggers": [],
+        "control": None,
+    }
+
+
+def test_a_workflow_says_what_starts_and_what_holds_it(key):
+    def told(name, member):
+        return key.get(f"/workflows/{name}").json()[member]
+
+    assert told("rest-triggered", "triggers") == [
+        {"kind": "event", "name": "rest/paid", "when": "event.data.total > 10"},
+        {"kind": "cron", "expression": "0 9 * * 1", "tz": "Europe/Berlin", "missed": "once"},
+    ]
+    assert told("rest-limited", "control") == {"rate": "1/min"}
+    assert told("rest-collects", "control") == {"batch": {"size": 2, "age": "5s"}}
+    assert told("rest-held", "control") == {
+        "concurrency": 2,
+        "key": "input",
+        "throttle": "90s",
+        "priority": "int(input)",
     }
 
 

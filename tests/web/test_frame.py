@@ -30,6 +30,18 @@ def test_the_navigation_says_where_one_is_and_what_waits(dispatcher, cast, signe
     assert 'hx-swap-oob="true"><' in signed_in(cast.dev).get("/nav-counts").content.decode()
 
 
+def test_the_tab_bar_leads_to_every_room(cast, signed_in):
+    """On a phone there is no side navigation; a reviewer's rooms all have a tab."""
+    page = signed_in(cast.ana).get("/policies/").content.decode()
+    side, _, below = page.partition('class="tabbar"')
+    rooms = re.findall(r'<a href="(/[a-z/]+)"', side.partition('class="side"')[2])
+    below = below.partition("</nav>")[0]
+    assert {"/policies/", "/slack/", "/webhooks/", "/reports/approvals/"} <= set(rooms)
+    assert [room for room in rooms if f'href="{room}"' not in below] == []
+    assert 'popovertarget="more-rooms" data-current' in below
+    assert "more-rooms" not in signed_in(cast.cleo).get("/inbox/").content.decode()
+
+
 def test_the_theme_is_remembered_and_comes_without_a_flash(cast, signed_in):
     client = signed_in(cast.dev)
     assert client.post("/theme", {"theme": "dark", "next": "/runs/"})["Location"] == "/runs/"

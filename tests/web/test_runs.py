@@ -78,12 +78,16 @@ def test_a_signal_with_data_reaches_the_run(dispatcher, cast, signed_in):
     assert queries.run_detail(run.id).output == "hello"
 
 
-def test_a_signal_that_cannot_be_sent_keeps_what_was_typed(dispatcher, cast, signed_in):
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [("{half", "The data is not JSON"), ("4711", "data: Input should be a valid string")],
+)
+def test_a_signal_that_cannot_be_sent_keeps_what_was_typed(dispatcher, cast, signed_in, typed: str, why: str):
     run = runs.start("web-listens", None, by=SYSTEM)
-    refused = signed_in(cast.bo).post(f"/runs/{run.id}/signal", {"name": "word", "data": "{half"})
+    refused = signed_in(cast.bo).post(f"/runs/{run.id}/signal", {"name": "word", "data": typed})
     assert refused.status_code == 422
-    assert "The data is not JSON" in refused.content.decode()
-    assert "{half" in refused.content.decode()
+    assert why in refused.content.decode()
+    assert typed in refused.content.decode()
 
 
 def test_cancelling_ends_the_run_with_the_reason(dispatcher, cast, signed_in):

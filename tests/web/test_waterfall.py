@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from flowapp.web import waterfall
+from flowapp.web import folding, waterfall
 from flowapp.web.waterfall import Segment
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -85,3 +85,23 @@ def test_time_waited_on_people():
     slept = Step("sleep", at(4), at(9), kind="sleep")
     assert waterfall.waited([asked, slept], at(10)) == "3.0 s"
     assert waterfall.waited([slept], at(10)) == ""
+
+
+def test_many_uses_of_a_step_become_one_row():
+    items = [Step("look", at(n / 10), at(n / 10 + 0.1)) for n in range(40)]
+    items[7].status, items[8].status = "failed", "retrying"
+    begin, end = Step("begin", at(0), at(0)), Step("end", at(9), at(10))
+    first, many, last = folding.rows(drawn(begin, *items, end).bars)
+    assert (first.step, last.step) == (begin, end)
+    assert (many.first.step.name, len(many.bars), many.took) == ("look", 40, "4.0 s")
+    assert (many.status, many.counts) == ("failed", [("failed", 1), ("retrying", 1), ("completed", 38)])
+    assert [segment.look for segment in many.segments] == ["completed", "completed", "retrying", "failed"]
+    assert (many.segments[0].x, many.segments[1].x + many.segments[1].width) == (0, 40)
+
+
+def test_few_or_different_ones_stay_rows_of_their_own():
+    few = [Step("look", at(n), at(n + 0.1)) for n in range(folding.LEAST - 1)]
+    mixed = [Step("ab"[n % 2], at(n / 4), at(n / 4 + 0.1)) for n in range(30)]
+    for steps in (few, mixed):
+        bars = drawn(*steps).bars
+        assert folding.rows(bars) == list(bars)

@@ -31,12 +31,20 @@ def test_a_new_webhook_shows_its_secret_once(ana):
     form = ana.get("/webhooks/new")
     assert len(form.context["fields"][3].value) == 24
     made = ana.post("/webhooks/new", HOOK)
-    assert (made.status_code, made["Cache-Control"].split(",")[0]) == (201, "max-age=0")
-    secret = made.context["secret"]
-    assert secret in made.content.decode()
     row = InboundWebhook.objects.get()
+    assert (made.status_code, made["Location"]) == (302, f"/webhooks/{row.pk}/")  # a reload sends no form again
+    page = ana.get(made["Location"])
+    assert page["Cache-Control"].split(",")[0] == "max-age=0"
+    secret = page.context["secret"]
+    assert secret in page.content.decode()
+    assert secret == row.secrets(clock.now())[0]
     assert secret not in ana.get(f"/webhooks/{row.pk}/").content.decode()
     assert "/hooks/shop-1" in ana.get("/webhooks/").content.decode()
+
+
+def test_a_secret_is_shown_on_its_own_page_only(ana):
+    ana.post("/webhooks/endpoints/new", ENDPOINT)
+    assert ana.get(f"/webhooks/endpoints/{make_endpoint().pk}/").context["secret"] == ""
 
 
 def test_sending_the_form_again_makes_no_second_one(ana):
@@ -77,7 +85,8 @@ def test_the_verbs_of_a_webhook(ana):
     replayed = ana.post(f"/webhooks/received/{delivery.pk}/replay", follow=True)
     assert "once more" in replayed.content.decode()
     assert len(replayed.context["deliveries"]) == 2
-    rotated = ana.post(f"/webhooks/{row.pk}/rotate")
+    rotated = ana.post(f"/webhooks/{row.pk}/rotate", follow=True)
+    assert len(rotated.redirect_chain) == 1
     assert rotated.context["secret"] in rotated.content.decode()
     wrong = ana.post(f"/webhooks/{row.pk}/rotate", {"secret": "whsec_short"})
     assert (wrong.status_code, "too short" in wrong.content.decode()) == (422, True)
@@ -92,8 +101,8 @@ def test_an_endpoint_from_its_form_to_its_deliveries(ana, settings):
     settings.FLOWAPP_WEBHOOK_ALLOW = ["127.0.0.0/8"]
     with receiver_at_work() as server:
         server.answers = [(500, {}, b"<b>broken</b>")]
-        made = ana.post("/webhooks/endpoints/new", ENDPOINT | {"input.url": server.url})
-        assert made.status_code == 201
+        made = ana.post("/webhooks/endpoints/new", ENDPOINT | {"input.url": server.url}, follow=True)
+        assert len(made.redirect_chain) == 1
         assert made.context["secret"] in made.content.decode()
         row = WebhookEndpoint.objects.get()
         assert row.events == ["run.*", "order/*"]
@@ -102,15 +111,21 @@ def test_an_endpoint_from_its_form_to_its_deliveries(ana, settings):
         outbox_delivery.deliver("webhook")
         failing = ana.get(path).content.decode()
         assert "Failing" in failing
+        assert "answered 500" in failing
+        assert "next try" in failing
         (delivery,) = queries.deliveries(row.pk).items
         page = ana.get(f"{path}deliveries/{delivery.pk}/").content.decode()
         assert "&lt;b&gt;broken" in page
         assert "<b>broken" not in page
+        assert "next try" in page
         clock.shift("10s")
         outbox_delivery.deliver("webhook")
         replayed = ana.post(f"{path}deliveries/{delivery.pk}/replay", follow=True)
         assert "on its way once more" in replayed.content.decode()
-    rotated = ana.post(f"{path}rotate")
+        outbox_delivery.deliver("webhook")
+        assert "next try" not in ana.get(path).content.decode()
+    rotated = ana.post(f"{path}rotate", follow=True)
+    assert len(rotated.redirect_chain) == 1
     assert rotated.context["secret"] in rotated.content.decode()
     saved = ana.post(path, ENDPOINT | {"input.name": "Store"}, follow=True)
     assert "Saved." in saved.content.decode()
@@ -146,7 +161,7 @@ def test_lists_take_as_many_queries_for_three_as_for_one(ana, count, django_asse
         ("/webhooks/", 1),
         (f"/webhooks/{row.pk}/", 3),  # it, its deliveries, what they matched
         ("/webhooks/endpoints/", 1),
-        (f"/webhooks/endpoints/{endpoint.pk}/", 2),
+        (f"/webhooks/endpoints/{endpoint.pk}/", 3),  # it, its deliveries, when those are tried next
     ]:
         ana.get(path)
         with django_assert_num_queries(frame + queries_of_page):

@@ -66,23 +66,16 @@ def _migrate() -> Kept:
 
 
 def _open(kept: Kept) -> tuple[EmbeddedDispatcher | None, Opened]:
-    """Start the worker, and load the demo, whose runs it executes."""
+    """Load the demo, then start the worker: the demo's story moves the clock, so nothing else may execute meanwhile."""
     from django.conf import settings
 
     from flowapp.demo import workspace
     from flowapp.dispatch.embedded import EmbeddedDispatcher
 
+    demo = workspace.load(settings.FLOWAPP_HOME, kept, settings.FLOWAPP_DEV_API_KEY)
+    if settings.FLOWAPP_BROKER_URL:
+        return None, demo
     # The only worker there is serves every queue that a step may name.
     worker = EmbeddedDispatcher(concurrency=settings.FLOWAPP_CONCURRENCY, queues=())
-    on_celery = bool(settings.FLOWAPP_BROKER_URL)
-    # No Celery worker may be up yet, so the demo's story is executed here, once, and nothing after it.
-    if not on_celery or workspace.is_missing():
-        worker.start()
-    try:
-        demo = workspace.load(settings.FLOWAPP_HOME, kept, settings.FLOWAPP_DEV_API_KEY)
-    except BaseException:
-        worker.stop()
-        raise
-    if on_celery:
-        worker.stop()
-    return None if on_celery else worker, demo
+    worker.start()
+    return worker, demo
