@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from approvals.actions import keys
+from approvals.actions import eligibility, keys
 from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Decision, Prompt
 from approvals.policies import binding
@@ -71,8 +71,8 @@ def outcome_of(decision: Decision) -> dict[str, object]:
 
 
 def _voters(decision: Decision) -> list[str]:
-    """Everybody who answered the prompt, over its stages: a later prompt may want others."""
-    if not decision.prompt.takes_votes:
-        return [str(decision.member_id)] if decision.member_id else []
-    answered = Decision.objects.filter(prompt=decision.prompt, member__isnull=False)
-    return sorted({str(member_id) for member_id in answered.values_list("member_id", flat=True)})
+    """Everybody who answered the prompt, over its stages, or whose agent did: a later prompt may want others."""
+    actors = [decision.actor]
+    if decision.prompt.takes_votes:
+        actors += Decision.objects.filter(prompt=decision.prompt).values_list("actor", flat=True)
+    return sorted({eligibility.person_behind(actor) for actor in actors if actor} - {""})

@@ -107,6 +107,7 @@ def _candidate(by: Actor, *, confirmed: bool) -> eligibility.Candidate:
         place, email = agent.owner_id, agent.owner.user.email
     return eligibility.Candidate(
         kind=by.kind,
+        agent=by.id if by.kind == "agent" else "",
         targets=frozenset(targets),
         member_id=str(place or ""),
         email=email,
@@ -137,10 +138,25 @@ def _demands(prompt: Prompt, targets: frozenset[str]) -> eligibility.Rules:
 
 def _requester(actor: Mapping[str, Any]) -> eligibility.Requester:
     return eligibility.Requester(
-        member_id=actor.get("member_id") or "",
+        member_id=person_behind(actor),
         key_id=actor.get("key_id") or "",
+        agent=actor.get("id", "") if actor.get("kind") == "agent" else "",
         behalf=actor.get("on_behalf_of") or "",
     )
+
+
+def person_behind(actor: Mapping[str, Any]) -> str:
+    """The id of the member that a stored actor is, or who answers for the agent that it is; else ""."""
+    if actor.get("kind") == "agent":
+        return str(agents.owner_of(actor["id"]) or "")
+    return actor.get("member_id") or ""
+
+
+def within_reach(by: Actor) -> frozenset[str]:
+    """The assign entries through which this actor would come to answer: their own, and their agents' or owner's."""
+    person = by.member_id or (agents.owner_of(by.id) if by.kind == "agent" else None)
+    own = {f"agent:{name}" for name in agents.names_of(person)} if person else set()
+    return targets_of(by) | own | (tenancy.specs_of(person) if person else set())
 
 
 def may_count(prompt: Prompt, member: Member) -> bool:

@@ -73,7 +73,7 @@ def _allow(prompt: Prompt, new: Sequence[Spec], *, by: Actor, manages: bool) -> 
         raise NotEligible("Only those asked, or a manager, admin or owner, can put it to somebody else.")
     if not asked and (refusal := eligibility.barred_if_asked(prompt, by=by)):
         raise refusal
-    if not asked and {spec.target for spec in new} & eligibility.targets_of(by):
+    if not asked and {spec.target for spec in new} & eligibility.within_reach(by):
         raise NotEligible("It was not put to you, so you cannot put it to yourself; somebody else can.")
 
 

@@ -15,10 +15,15 @@ def seat_of(prompt: Prompt, by: Actor, line: int) -> str:
 
 
 def by_answer(prompt: Prompt, line: int) -> dict[ballot.Answer, set[str]]:
-    """The answers given so far on a line of the present stage, each with the places it was given in."""
+    """The answers given so far on a line of the present stage, each with the places it was given in.
+
+    Of two that were given in one place, such as by an absent person and by who stands in, the later one counts.
+    """
+    votes = Decision.objects.filter(prompt=prompt, stage=prompt.stage, line=line).order_by("at", "pk")
+    latest = {place(vote): ballot.answer(vote.outcome, vote.data) for vote in votes}
     found: dict[ballot.Answer, set[str]] = {}
-    for vote in Decision.objects.filter(prompt=prompt, stage=prompt.stage, line=line):
-        found.setdefault(ballot.answer(vote.outcome, vote.data), set()).add(place(vote))
+    for seat, answer in latest.items():
+        found.setdefault(answer, set()).add(seat)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -19,6 +20,7 @@ LONGEST_REASON = 10_000  # characters
 REASONS = ("More information is needed", "The amount is wrong", "Against our policy", "No longer needed")
 SAY_WHY = "Say why, so that the requester knows what to change."
 _NULL = "it holds a null character, which is no text"
+_BEYOND = "this number is too large to be kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +102,20 @@ def _data_errors(question: Question, outcome: str, data: Any) -> Iterator[dict[s
         if outcome not in NEGATIVE:
             yield {"field": "data", "msg": "this prompt needs data: fill in what it asks for"}
     else:
-        for path, message in complaints(question.schema, data):
+        # A schema cannot be asked about a number that is infinite.
+        for path, message in list(_unfit(data, ())) or complaints(question.schema, data):
             yield {"field": ".".join(["data", *path]), "msg": message}
-        for path in _nulls(data, ()):
-            yield {"field": ".".join(["data", *path]), "msg": _NULL}
 
 
-def _nulls(data: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Where there are null characters, in names or values: what an edit changed is kept as PostgreSQL's JSON."""
+def _unfit(data: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What no JSON holds that others read: null characters, in names or values, and numbers such as 1e400."""
     if isinstance(data, str) and "\0" in data:
-        yield path
+        yield path, _NULL
+    elif isinstance(data, float) and not isfinite(data):
+        yield path, _BEYOND
     elif isinstance(data, list):
         for number, item in enumerate(data):
-            yield from _nulls(item, (*path, str(number)))
+            yield from _unfit(item, (*path, str(number)))
     elif isinstance(data, dict):
         for name, value in data.items():
-            yield from [path] if "\0" in name else _nulls(value, (*path, name))
+            yield from [(path, _NULL)] if "\0" in name else _unfit(value, (*path, name))

@@ -31,6 +31,7 @@ class Candidate:
     kind: str
     targets: frozenset[str]
     member_id: str = ""
+    agent: str = ""
     email: str = ""
     key_id: str = ""
     key_may_decide: bool = False
@@ -40,9 +41,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who started the run. For an agent, `behalf` holds its owner's id or e-mail."""
+    """Who started the run. For an agent, `member_id` is its owner's; `behalf` whom it, or a substitute, acted for."""
 
     member_id: str = ""
+    agent: str = ""
     key_id: str = ""
     behalf: str = ""
 
@@ -125,6 +127,8 @@ def _key_refusal(candidate: Candidate, rules: Rules) -> Refused | None:
         return NotEligible("This API key may not decide: it was not granted approvals:decide.")
     if candidate.key_id in {one.key_id for one in (rules.requester, *rules.also)}:
         return NotEligible("This API key started the run, so it cannot decide in it; somebody else must.")
+    if candidate.agent and candidate.agent in {one.agent for one in (rules.requester, *rules.also)}:
+        return NotEligible("This agent started the run, so it cannot decide in it by any key; somebody else must.")
     return StepUpRequired() if _wants_factor(rules) else None
 
 

@@ -17,7 +17,7 @@ from flowapp.http.access import access
 from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request
 from flowapp.integrations import email, slack
-from flowapp.integrations.slack.linking import NoAccount
+from flowapp.integrations.slack.linking import CannotAsk, NoSlack
 from flowapp.integrations.slack.people import TakenAccount
 from flowapp.tenancy.models import Member, Role
 
@@ -59,8 +59,10 @@ def link_slack(request: HttpRequest) -> HttpResponse:
     typed = request.POST.get("slack_id", "").strip()
     try:
         slack.linking.ask(member=member, slack_id=typed.upper(), by=actor_of(request))
-    except (NoAccount, TakenAccount) as error:
+    except (CannotAsk, TakenAccount) as error:
         wishes = preferences.of(member.pk)
+        if isinstance(error, NoSlack):  # there is no field for it on the page then
+            messages.error(request, str(error))
         return _page(request, member, wishes, {"slack_id": str(error)}, status=422, slack_id=typed)
     messages.success(request, "That account is asked in Slack now. Say yes there within ten minutes.")
     return redirect("notifications")

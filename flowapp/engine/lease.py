@@ -24,6 +24,11 @@ LEASE_SECONDS = 15.0
 _of_this_process: set[UUID] = set()
 
 
+def _known() -> list[str]:
+    """The workflows that this process has code for."""
+    return sorted(registry.label(*one) for one in registry.known())
+
+
 class Lease:
     """Keeps this process registered; calls `lost` when the lease ran out, and then registers anew under a new id."""
 
@@ -62,20 +67,16 @@ class Lease:
         now = clock.now()
         until = now + timedelta(seconds=self._seconds)
         mine = Worker.objects.filter(id=self.worker_id, lease_until__gt=now)
-        return bool(mine.update(heartbeat_at=now, lease_until=until, maps=self._maps(), **self._news()))
-
-    def _news(self) -> dict[str, list[str]]:
-        """What changed of what this process knows."""
-        knows = sorted(registry.label(*one) for one in registry.known())
-        if knows == self._knows:
-            return {}
+        knows = _known()
+        news = {} if knows == self._knows else {"knows": knows}
+        renewed = mine.update(heartbeat_at=now, lease_until=until, maps=self._maps(), **news)
         self._knows = knows
-        return {"knows": knows}
+        return bool(renewed)
 
     def _register(self) -> UUID:
         synchronise()
         now = clock.now()
-        self._knows = []
+        self._knows = _known()
         worker = Worker.objects.create(
             id=uuid7(),
             host=socket.gethostname(),
@@ -84,7 +85,7 @@ class Lease:
             heartbeat_at=now,
             lease_until=now + timedelta(seconds=self._seconds),
             **self._facts,
-            **self._news(),
+            knows=self._knows,
         )
         _of_this_process.add(worker.id)
         expire_dead_neighbours(worker)

@@ -85,19 +85,19 @@ _PLACE = """1 + GREATEST(0,
     (SELECT vtime FROM engine_run WHERE status = 'queued' AND NOT held ORDER BY vtime LIMIT 1))"""
 
 # The next ready runs in fair order: those of lost workers first, then by their workspaces' virtual time. Not while
-# somebody stands in line whose place alone does not say when it is its turn: then line/turns.py says who goes. The
+# somebody stands in this line whose place alone does not say when it is its turn: then line/turns.py says who goes. The
 # choice stands in an array, which is made once: a join may ask for it again for each row, and take more than its limit.
-_ORDERED = """(SELECT true FROM engine_run WHERE status = 'queued' AND NOT held AND (NOT priority = 0 OR overtaken)
+_LINE = """engine_run WHERE queue = ANY(%(queues)s) AND status = 'queued' AND NOT held
+            AND claims BETWEEN %(least)s AND %(most)s"""
+_ORDERED = f"""(SELECT true FROM {_LINE} AND (NOT priority = 0 OR overtaken)
         ORDER BY workspace_id, priority DESC, id LIMIT 1)"""
-_CLAIM_OF_SOME_QUEUES = f"""
-    UPDATE engine_run SET status = 'running', worker_id = %s, fence = fence + 1, claims = claims + 1, wake = false,
-        started_at = COALESCE(started_at, %s), updated_at = %s
+_CLAIM = f"""
+    UPDATE engine_run SET status = 'running', worker_id = %(worker)s, fence = fence + 1, claims = claims + 1,
+        wake = false, started_at = COALESCE(started_at, %(now)s), updated_at = %(now)s
     WHERE id = ANY(ARRAY(
-        SELECT id FROM engine_run WHERE queue = ANY(%s) AND status = 'queued' AND NOT held AND claims BETWEEN %s AND %s
-        ORDER BY rank, vtime, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+        SELECT id FROM {_LINE} ORDER BY rank, vtime, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
     )) AND {_ORDERED} IS NULL RETURNING id, rank, vtime"""
-_CLAIM_OF_ALL_QUEUES = _CLAIM_OF_SOME_QUEUES.replace("queue = ANY(%s)", "cardinality(%s::text[]) = 0")
-_CLAIM_OF_ONE_QUEUE = _CLAIM_OF_SOME_QUEUES.replace("queue = ANY(%s)", "queue = %s")  # in the order of its index
+_OF_ALL_QUEUES, _OF_ONE_QUEUE = "cardinality(%(queues)s::text[]) = 0", "queue = %(queues)s"  # each with its index
 
 
 type Held = tuple[UUID, int]  # a run and the fence it is held by
@@ -231,19 +231,24 @@ def _values(row: Model) -> list[Any]:
 def claim(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int]) -> list[UUID] | None:
     """Take up to `limit` ready runs that have been claimed so often since their last progress.
 
-    None, and nothing taken, while somebody in line has a priority.
+    None, and nothing taken, while somebody in this line has a priority.
     """
-    now = clock.now()
-    statement = _CLAIM_OF_SOME_QUEUES if queues else _CLAIM_OF_ALL_QUEUES
-    named: Any = list(queues)
+    line: dict[str, Any] = {"queues": list(queues), "least": claims[0], "most": claims[1]}
     if len(queues) == 1:
-        statement, named = _CLAIM_OF_ONE_QUEUE, queues[0]
+        line["queues"] = queues[0]
     with _cursor() as cursor:
-        cursor.execute(statement, [worker_id, now, now, named, *claims, limit])
+        taking = {"worker": worker_id, "now": clock.now(), "limit": limit}
+        cursor.execute(_of(queues, _CLAIM), line | taking)
         rows = cursor.fetchall()
-        if not rows and cursor.execute(f"SELECT {_ORDERED}").fetchone() != (None,):
+        if not rows and cursor.execute(_of(queues, f"SELECT {_ORDERED}"), line).fetchone() != (None,):
             return None
     return [row[0] for row in sorted(rows, key=lambda row: (row[1], row[2], row[0]))]
+
+
+def _of(queues: Sequence[str], statement: str) -> str:
+    if len(queues) > 1:
+        return statement
+    return statement.replace("queue = ANY(%(queues)s)", _OF_ONE_QUEUE if queues else _OF_ALL_QUEUES)
 
 
 def _arrays(batch: Sequence[Write]) -> list[list[Any]]:

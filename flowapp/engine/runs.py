@@ -275,7 +275,7 @@ def _family(run_id: UUID) -> set[UUID]:
 @transaction.atomic
 def pause(run_id: UUID, *, by: Actor) -> RunHandle:
     """Hold a run, and what it sent to queues: steps under way finish, nothing new begins. What arrives is kept."""
-    runs = arrivals.lock({run_id, *_carried(run_id)})
+    runs = _with_carried(run_id)
     run = _found(runs, run_id)
     _refuse("pause", run)
     for one in runs.values():
@@ -296,7 +296,7 @@ def _hold(run: Run) -> None:
 @transaction.atomic
 def resume(run_id: UUID, *, by: Actor) -> RunHandle:
     """Let a paused run go on; one that is only about to pause does not."""
-    runs = arrivals.lock({run_id, *_carried(run_id)})
+    runs = _with_carried(run_id)
     run = _found(runs, run_id)
     if not (run.status == RunStatus.RUNNING and run.pausing):
         _refuse("resume", run)
@@ -312,6 +312,14 @@ def _let_go_on(run: Run) -> None:
     elif run.status == RunStatus.PAUSED:
         _set(run, pausing=False)
         _requeue(run)
+
+
+def _with_carried(run_id: UUID) -> dict[UUID, Run]:
+    """A run and those that carry what it sent to queues, locked: the run first, so that it opens no others meanwhile.
+
+    They are younger than the run, so all are locked in the order of their ids.
+    """
+    return arrivals.lock({run_id}) | arrivals.lock(_carried(run_id))
 
 
 def _carried(run_id: UUID) -> Iterable[UUID]:

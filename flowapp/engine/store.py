@@ -149,8 +149,9 @@ def _open_waits(write: Write, run: Run) -> None:
     by_model: dict[type[models.Model], list[models.Model]] = {}
     for opened in write.open:
         for also in opened.also:
-            if run.pausing and isinstance(also, Run) and parents.carries(also):
-                also.status = RunStatus.PAUSED
+            if isinstance(also, Run) and parents.carries(also):
+                # Said each time: when a commit failed, the run may have gone on before the next.
+                also.status = RunStatus.PAUSED if run.pausing else RunStatus.QUEUED
             by_model.setdefault(type(also), []).append(also)
     for model, group in by_model.items():
         model._base_manager.bulk_create(group, batch_size=ROWS, ignore_conflicts=True)

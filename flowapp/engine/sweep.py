@@ -39,6 +39,7 @@ def chore(function: Callable[[], object]) -> Callable[[], object]:
 
 
 chore(knowledge.look_again)
+chore(claims.mend_ranks)
 
 
 def companion[C: Callable[[], AbstractContextManager[object]]](factory: C) -> C:

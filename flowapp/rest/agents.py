@@ -4,16 +4,16 @@ from datetime import datetime
 from uuid import UUID
 
 from ninja import Router, Status
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from flowapp.http.access import SIGNED_IN, access
-from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request
 from flowapp.tenancy import agents
 from flowapp.tenancy.keys import APPROVALS_DECIDE
 from flowapp.tenancy.models import Agent as AgentRow
 from flowapp.tenancy.models import Role
 
+from .granted import granted
 from .paging import CURSOR, LIMIT, Page, reading
 from .schemas import Name, Out, Text
 
@@ -36,7 +36,7 @@ class KeyDraft(BaseModel):
 
     name: Name = Field(max_length=100)
     decides: bool = Field(False, description=f"Grants {APPROVALS_DECIDE}: it may answer the prompts put to the agent.")
-    expires_at: datetime | None = None
+    expires_at: AwareDatetime | None = None
 
 
 class Agent(Out):
@@ -84,7 +84,7 @@ def list_agents(request: Request, cursor: str | None = CURSOR, limit: int = LIMI
 @access(*ADMINS)
 def create_agent(request: Request, body: AgentDraft) -> Status[Agent]:
     """Make an agent known: prompts can be put to `agent:NAME` from then on."""
-    made = agents.create_agent(name=body.name, owner=body.owner, most_open=body.most_open, by=actor_of(request))
+    made = agents.create_agent(name=body.name, owner=body.owner, most_open=body.most_open, by=granted(request))
     return Status(201, Agent.of(made))
 
 
@@ -101,7 +101,7 @@ def create_agent_key(request: Request, agent_id: UUID, body: KeyDraft) -> Status
     """A key the agent acts by; its text is in this answer and never again."""
     scopes = [APPROVALS_DECIDE] if body.decides else []
     key, text = agents.issue_key(
-        agent_id, name=body.name, scopes=scopes, expires_at=body.expires_at, by=actor_of(request)
+        agent_id, name=body.name, scopes=scopes, expires_at=body.expires_at, by=granted(request)
     )
     return Status(201, NewKey.model_validate({**vars(key), "key": text}))
 
@@ -110,4 +110,4 @@ def create_agent_key(request: Request, agent_id: UUID, body: KeyDraft) -> Status
 @access(*ADMINS)
 def stop_agent(request: Request, agent_id: UUID) -> Agent:
     """Stop an agent: its keys are revoked at once, and what is put to it reaches nobody any more."""
-    return Agent.of(agents.stop_agent(agent_id, by=actor_of(request)))
+    return Agent.of(agents.stop_agent(agent_id, by=granted(request)))

@@ -14,10 +14,12 @@ from pydantic import BaseModel, Field, PlainValidator, ValidationInfo, model_val
 from pydantic_core import from_json
 
 from flowapp.engine.triggering import events
+from flowapp.engine.triggering.matching import Found
 from flowapp.http.access import CHANGERS, access
 from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request
 
+from .bodies import beyond
 from .schemas import Name
 
 router = Router(tags=["events"])
@@ -95,16 +97,18 @@ def publish_event(request: Request, event: _Sent = _BODY) -> Published | Publish
     A batch of CloudEvents (`application/cloudevents-batch+json`) is published as a whole or not at all.
     """
     if not _is_batch(request.headers):
-        return _answer(_publish(request, [_read(request, event)])[0])
-    return PublishedBatch(items=[_answer(one) for one in _publish(request, _read_all(request, event))])
+        return _publish(request, [_read(request, event)])[0]
+    return PublishedBatch(items=_publish(request, _read_all(request, event)))
 
 
-def _publish(request: Request, sent: Sequence[Event]) -> list[events.Published]:
-    return events.publish_all([events.New(one.name, one.data, one.id) for one in sent], by=actor_of(request))
+def _publish(request: Request, sent: Sequence[Event]) -> list[Published]:
+    new = [events.New(one.name, one.data, one.id) for one in sent]
+    done = events.publish_all(new, by=actor_of(request))
+    found = events.found_by_all({one.id for one in done})
+    return [_answer(one, found[one.id]) for one in done]
 
 
-def _answer(done: events.Published) -> Published:
-    found = events.found_by(done.id)
+def _answer(done: events.Published, found: Found) -> Published:
     runs = [StartedRun(id=one["run_id"], workflow=one["workflow"]) for one in found.matched if _is_start(one)]
     matched = [Match(**one) for one in found.matched]
     skipped = [Skip(**one) for one in found.skipped]
@@ -150,9 +154,12 @@ def _data(body: Mapping[str, Any]) -> Any:
     except (ValueError, TypeError):
         raise ValueError("data_base64 is not base64") from None
     try:
-        return from_json(encoded, allow_inf_nan=False)
+        data = from_json(encoded, allow_inf_nan=False)
     except ValueError as error:
         raise ValueError(f"data_base64 holds no JSON: {error}") from None
+    if place := next(beyond(data, "data"), None):
+        raise ValueError(f"the number at {'.'.join(map(str, place))} is beyond what can be kept")
+    return data
 
 
 def _plain(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:

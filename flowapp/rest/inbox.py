@@ -1,7 +1,7 @@
 """/v1/inbox and /v1/filters: how much waits for you, and the views of it that you keep under names."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -124,6 +124,9 @@ def member_of(request: Request) -> Member:
 
 
 def _shown(kept: SavedFilter) -> Filter:
+    """The page keeps a view as an address, whatever it says; what it does not know there is left out."""
     view = {name: values[-1] for name, values in parse_qs(kept.query).items()}
-    about = {"scope": view.get("scope"), "search": view.get("q", ""), "sort": view.get("sort")}
+    scope = view.get("scope") if view.get("scope") in get_args(Scope.__value__) else "mine"
+    sort = view.get("sort") if view.get("sort") in get_args(Sort.__value__) else None
+    about = {"scope": scope, "search": view.get("q", ""), "sort": sort}
     return Filter.model_validate({"id": kept.pk, "name": kept.name, "created_at": kept.created_at, **about})

@@ -15,7 +15,6 @@ from flowapp.integrations import slack
 from flowapp.integrations.slack.connections import CannotConnect
 from flowapp.tenancy.models import Member, Role
 
-from .granted import granted
 from .schemas import Text
 
 router = Router(tags=["notifications"])
@@ -66,7 +65,7 @@ def connect_slack(request: Request, body: SlackSecrets) -> Slack:
 
     Through a key it needs `approvals:decide`: who connects a team says who may decide from there.
     """
-    by = granted(request)
+    by = actor_of(request)
     try:
         slack.connections.connect(bot_token=body.bot_token.strip(), signing_secret=body.signing_secret.strip(), by=by)
     except CannotConnect as error:
@@ -78,7 +77,7 @@ def connect_slack(request: Request, body: SlackSecrets) -> Slack:
 @access(*ADMINS)
 def disconnect_slack(request: Request) -> Status[None]:
     """Take the connection away. Through a key it needs `approvals:decide`."""
-    slack.connections.disconnect(by=granted(request))
+    slack.connections.disconnect(by=actor_of(request))
     return Status(204, None)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from . import actions, queries
 from .actors import Actor
@@ -16,6 +17,7 @@ from .models import Agent, ApiKey
 from .signals import tell
 
 MOST_OPEN = 20  # prompts of an agent's runs that may wait at a time, unless an admin says otherwise
+LAST_YEAR = 2999
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
@@ -61,6 +63,8 @@ def issue_key(
     agent = agent_of(agent_id, lock=True)
     if not agent.is_active:
         raise Unfit([{"loc": ["agent"], "msg": f"the agent {agent.name!r} was stopped"}])
+    if expires_at is not None and (expires_at.year > LAST_YEAR or expires_at <= timezone.now()):
+        raise Unfit([{"loc": ["expires_at"], "msg": f"choose a time to come, up to {LAST_YEAR}, or leave it out"}])
     return actions.issue_api_key(name=name, agent=agent, scopes=scopes, expires_at=expires_at, by=by)
 
 
@@ -80,6 +84,17 @@ def agent_of(agent_id: UUID, *, lock: bool = False) -> Agent:
 
 
 def named(name: str, *, lock: bool = False) -> Agent | None:
-    """The active agent of this name, in upper or lower case, as other assignees are matched."""
+    """The agent of this name, in upper or lower case, that is active and whose owner is."""
     rows = Agent.objects.select_for_update(of=("self",)) if lock else Agent.objects
-    return rows.select_related("owner__user").filter(name=name.lower(), is_active=True).first()
+    active = rows.filter(is_active=True, owner__user__is_active=True)
+    return active.select_related("owner__user").filter(name=name.lower()).first()
+
+
+def owner_of(name: str) -> UUID | None:
+    """The member who answers for the agent of this name, or did before it was stopped."""
+    return Agent.objects.filter(name=name.lower()).values_list("owner_id", flat=True).first()
+
+
+def names_of(member_id: UUID) -> set[str]:
+    """The agents this member answers for."""
+    return set(Agent.objects.filter(owner=member_id).values_list("name", flat=True))

@@ -83,7 +83,9 @@ def key_for(plaintext: str) -> ApiKey | None:
     """The live key with this text, found by its digest; notes when it was last used, to the minute. Finds the scope."""
     now = timezone.now()
     live = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
-    owned = (Q(member=None) | Q(member__user__is_active=True)) & (Q(agent=None) | Q(agent__is_active=True))
+    owned = (Q(member=None) | Q(member__user__is_active=True)) & (
+        Q(agent=None) | Q(agent__is_active=True, agent__owner__user__is_active=True)
+    )
     found = (
         ApiKey.unscoped.select_related("workspace", "member__user", "agent__owner__user")
         .filter(live, owned, digest=keys.digest(plaintext))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from approvals import actions
 from approvals.models import Prompt
 from approvals.states import NotEligible, StepUpRequired
 from flowapp.engine import runs
@@ -81,6 +82,50 @@ def test_four_eyes_count_an_agent_and_its_owner_as_one(dispatcher, cast, triage,
         decide(prompt, other)
     decide(prompt, cast.bo)
     assert run.status == "completed"
+
+
+def test_an_agent_decides_nothing_in_runs_it_started_by_whatever_key(dispatcher, cast, triage):
+    run, prompt = ask(by=acting(triage), assign=["agent:triage", "role:manager"])
+    with pytest.raises(NotEligible, match="This agent started the run"):
+        decide(prompt, acting(triage, "approvals:decide"))
+    assert run.status == "waiting"
+
+
+def test_its_owner_stays_barred_whatever_their_address_becomes(dispatcher, cast, triage):
+    _, prompt = ask(by=acting(triage), assign=["user:cleo@example.com", "role:manager"], four_eyes=True)
+    cast.cleo.user.email = "cleo2@example.com"
+    cast.cleo.user.save()
+    actions.reassign(prompt.pk, to=["user:cleo2@example.com"], by=factories.actor(cast.bo), channel="web")
+    with pytest.raises(NotEligible):
+        decide(prompt, cast.cleo)
+
+
+def test_an_agent_goes_with_its_owner(dispatcher, cast, triage):
+    _, text = tenancy.issue_api_key(name="a key", agent=triage, by=SYSTEM)
+    cast.cleo.user.is_active = False
+    cast.cleo.user.save()
+    assert (queries.key_for(text), agents.named("triage")) == (None, None)
+
+
+def test_another_prompt_for_others_counts_an_agent_and_its_owner_as_one(dispatcher, cast, triage):
+    run = runs.start("asks-twice", EXPENSE, by=SYSTEM)
+    first = pending(run)
+    actions.reassign(first.pk, to=["agent:triage"], by=factories.actor(cast.ana), channel="web")
+    decide(first, acting(triage, "approvals:decide"))
+    second = pending(run)
+    actions.reassign(
+        second.pk, to=["agent:triage", "user:cleo@example.com"], by=factories.actor(cast.ana), channel="web"
+    )
+    for who in (acting(triage, "approvals:decide"), cast.cleo):
+        with pytest.raises(NotEligible, match="earlier prompt"):
+            decide(second, who)
+
+
+def test_who_was_not_asked_does_not_come_in_through_an_agent(dispatcher, cast):
+    agents.create_agent(name="bosbot", owner="bo@example.com", by=SYSTEM)
+    _, prompt = ask(assign="user:cleo@example.com")
+    with pytest.raises(NotEligible):
+        actions.reassign(prompt.pk, to=["agent:bosbot"], by=factories.actor(cast.bo), channel="web")
 
 
 def test_its_runs_ask_no_more_than_its_cap(dispatcher, cast, triage):

@@ -128,6 +128,7 @@ def fit(type="review", schema=None, payload=None, require_reason=False, **answer
         ({"type": "form", "schema": PERSON, "data": {}}, ["data.name"]),
         ({"type": "form", "schema": PERSON, "data": {"name": 1, "home": {}}}, ["data.home.zip", "data.name"]),
         ({"type": "choice", "schema": {"type": "array", "items": {"enum": ["a"]}}, "data": "b"}, ["data.0"]),
+        ({"type": "form", "schema": {"items": {"multipleOf": 0.1}}, "data": [1, float("inf")]}, ["data.1"]),
     ],
 )
 def test_what_does_not_fit_is_named(given, fields):

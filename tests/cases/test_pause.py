@@ -1,11 +1,21 @@
 """A paused run begins nothing new; what arrives meanwhile is kept; resuming goes on where it was."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from uuid import UUID
 
 import pytest
+from django.db import OperationalError, connection, transaction
 
 from flowapp import Context, step, workflow
+from flowapp.engine import runs, store
 from flowapp.engine.errors import IllegalState
+from flowapp.engine.models import Run
+from flowapp.engine.records import Outcome, Write
+from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.scope import current, scoped
 from tests.cases import effects
 from tests.cases.engines import Engine, ended
 
@@ -93,3 +103,69 @@ def test_what_it_sent_elsewhere_rests_with_it(engine: Engine):
     run.resume()
     engine.drain("elsewhere")
     assert ended(run) == ("completed", 4)
+
+
+@step(queue="elsewhere")
+async def far() -> str:
+    return "far"
+
+
+@workflow(name="paused-as-it-sends")
+async def sends(ctx: Context) -> str:
+    return await far()
+
+
+def test_a_commit_that_is_tried_again_after_the_resume_opens_what_goes_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """The first try found the run about to pause; before the second a person had let it go on."""
+    if engine.embedded:
+        return
+    real, tried = store.apply, list[UUID]()
+
+    def lost_once(batch: Sequence[Write]) -> list[Outcome]:
+        if tried or not batch[0].open:
+            return real(batch)
+        tried.append(batch[0].run_id)
+        Run.unscoped.filter(pk=tried[0]).update(pausing=True)
+        with suppress(OperationalError), transaction.atomic():
+            real(batch)
+            raise OperationalError("the answer of the commit was lost")
+        with scoped(batch[0].workspace_id):
+            runs.resume(tried[0], by=SYSTEM)
+        return real(batch)
+
+    monkeypatch.setattr(store, "apply", lost_once)
+    run = sends.start()
+    engine.settle()
+    assert tried == [run.id]
+    assert Run.objects.get(parent_id=run.id).status == "queued"
+
+
+def test_what_is_opened_while_a_person_resumes_is_not_left_paused(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    if engine.embedded or connection.vendor != "postgresql":
+        return
+    workspace, real, person = current(), store._open_waits, list[threading.Thread]()
+
+    def resumes(run_id: UUID) -> None:
+        with scoped(workspace):
+            runs.resume(run_id, by=SYSTEM)
+        connection.close()
+
+    def overlapping(write: Write, run: Run) -> None:
+        if write.open and not person:
+            Run.unscoped.filter(pk=run.id).update(pausing=True)
+            run.pausing = True
+            real(write, run)
+            person.append(threading.Thread(target=resumes, args=[run.id]))
+            person[0].start()
+            person[0].join(0.3)  # it waits for the run's lock, which this transaction holds
+        else:
+            real(write, run)
+
+    monkeypatch.setattr(store, "_open_waits", overlapping)
+    run = sends.start()
+    engine.settle()
+    person[0].join(10)
+    engine.settle()
+    assert Run.objects.get(parent_id=run.id).status == "queued"

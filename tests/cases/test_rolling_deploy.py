@@ -71,6 +71,16 @@ def test_it_waits_in_line_for_the_one_that_has_it(engine: Engine):
     assert "no version 1" in run.error["message"]
 
 
+def test_a_worker_of_another_queue_keeps_it_from_nobody(engine: Engine):
+    """Also when that is the only one left which has the workflow."""
+    both = another_worker("deployed-elsewhere@1")
+    another_worker("deployed-elsewhere@1", queues=("gpu",))
+    run, _ = left(engine)
+    Worker.objects.filter(pk=both.pk).update(lease_until=clock.now() - timedelta(seconds=1))
+    engine.sweep()
+    assert run.status == "needs_attention"
+
+
 def test_this_worker_goes_on_when_the_code_is_here_as_well(engine: Engine):
     another_worker("deployed-elsewhere@1")
     run, _ = left(engine)

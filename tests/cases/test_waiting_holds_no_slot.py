@@ -25,7 +25,7 @@ def test_more_wait_than_there_are_slots(engine: Engine):
     assert not Run.objects.exclude(worker_id=None).exists()
     assert ended_after(engine) == ("completed", "through")
     gc.collect()
-    assert not [found for found in gc.get_objects() if isinstance(found, RunDriver) and not found.over]
+    assert not [found for found in gc.get_objects() if type(found) is RunDriver and not found.over]
     runs[7].signal("go", "on")
     engine.settle()
     assert ended(runs[7]) == ("completed", "on")

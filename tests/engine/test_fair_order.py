@@ -2,17 +2,20 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from flowapp import Context, FlowControl, workflow
-from flowapp.engine import registry
+from flowapp.engine import clock, registry, sweep
 from flowapp.engine.lease import Lease
-from flowapp.engine.line import caps, claims
+from flowapp.engine.line import caps, claims, knowledge
 from flowapp.engine.models import Run
+from flowapp.engine.models import Worker as WorkerRow
+from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.scope import scoped
 from tests import factories
 
@@ -131,6 +134,71 @@ def test_a_turn_goes_to_no_run_of_another_queue(ordered: Any):
     assert Worker().take(3) == [("acme", 0), ("acme", 1)]
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.parametrize(("low", "high", "second"), [(0, 16, 8), (8, 8, 0), (16, 8, 8)])
+def test_a_claim_keeps_from_others_only_what_it_changes(ordered: Any, low: int, high: int, second: int):
+    """What it takes, and who has to wait in the places of these; not all that it looked at."""
+    start(ordered, "acme", *inputs(0, low), *inputs(1, high, first=50))
+    workers = [Worker().lease.worker_id for _ in range(2)]
+    beside: list[int] = []
+
+    def claim() -> None:
+        try:
+            beside.append(len(claims.claim(workers[1], ["default"], 8)))
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        assert len(claims.claim(workers[0], ["default"], 8)) == 8
+        thread = threading.Thread(target=claim)
+        thread.start()
+        thread.join()
+    assert beside == [second]
+    assert len(claims.claim(workers[1], ["default"], 8)) == min(8, low + high - 8 - second)
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_who_finds_all_in_line_held_by_another_claim_tries_again(ordered: Any, monkeypatch: pytest.MonkeyPatch):
+    start(ordered, "acme", *inputs(1, 4))
+    real, tries = claims.turns.locked, []
+
+    def locked(runs: Any) -> Any:
+        tries.append(1)
+        return runs.none() if len(tries) == 1 else real(runs)
+
+    monkeypatch.setattr(claims.turns, "locked", locked)
+    assert [n for _, n in Worker().take(4, at_once=4)] == [0, 1, 2, 3]
+
+
+def test_what_is_left_to_others_in_one_queue_is_claimed_from_another(ordered: Any, monkeypatch: pytest.MonkeyPatch):
+    worker, now = Worker().lease.worker_id, clock.now()
+    times = dict.fromkeys(("started_at", "heartbeat_at"), now) | {"lease_until": now + timedelta(days=1)}
+    about = {"host": "elsewhere", "pid": 1, "queues": ["default"], "knows": ["ordered@1"]}
+    WorkerRow.objects.create(id=uuid7(), kind="embedded", concurrency=1, **about, **times)
+    here, there = start(ordered, "acme", *inputs(0, 2))
+    Run.unscoped.filter(id=there).update(queue="reports")
+    monkeypatch.setattr(knowledge, "_left", frozenset())
+    registry._workflows.clear()
+    assert [knowledge.leave_to_others(Run.unscoped.get(id=one)) for one in (here, there)] == [True, False]
+    assert [one.run.id for one in claims.claim(worker, ["default", "reports"], 8)] == [there]
+    knowledge.look_again()
+    assert knowledge.anything_left()
+
+
+@pytest.mark.parametrize("rank", [-7, 7])
+def test_a_priority_that_older_code_left_in_the_rank_is_no_privilege(ordered: Any, rank: int):
+    """While a deploy rolls, processes from before the turns go on to write it there."""
+    start(ordered, "quiet", *inputs(0, 2))
+    noisy = start(ordered, "noisy", *inputs(-rank, 4, first=50))
+    [lost] = start(ordered, "noisy", {"n": 70, "p": 0})
+    Run.unscoped.filter(id__in=noisy).update(rank=rank)
+    Run.unscoped.filter(id=lost).update(rank=claims.EXPIRED_RANK)
+    sweep.sweep()
+    taken = Worker().take(7)
+    assert taken[0] == ("noisy", 70)
+    assert abs([slug for slug, _ in taken[1:5]].count("quiet")) == 2
+
+
 def test_the_cap_counts_turns_whoever_takes_them(ordered: Any, settings: Any, monkeypatch: pytest.MonkeyPatch):
     settings.FLOWAPP_WORKSPACE_CONCURRENCY = 2
     monkeypatch.setattr(caps, "LOOK_EVERY", 0)
@@ -166,13 +234,18 @@ def test_those_who_claim_at_once_take_each_run_once(ordered: Any):
     assert Run.unscoped.filter(status="running").count() == 100
 
 
-def test_without_priorities_a_claim_is_as_cheap_as_it_was():
+@pytest.mark.parametrize("elsewhere", [None, {"queue": "served-by-nobody"}, {"claims": 2}])
+@pytest.mark.parametrize("queues", [["default"], ["default", "more"]])
+def test_without_priorities_a_claim_is_as_cheap_as_it_was(ordered: Any, queues: list[str], elsewhere: Any):
+    """As are those beside priorities that are none of their line."""
     plain = workflow(name="plain")(body)
     start(plain, "acme", *range(20))
+    if elsewhere:
+        Run.unscoped.filter(id__in=start(ordered, "acme", {"n": 9, "p": 1})).update(**elsewhere)
     worker = Worker()
     caps.binding()
     with CaptureQueriesContext(connection) as queries:
-        assert len(claims.claim(worker.lease.worker_id, ["default"], 5, suspects=False)) == 5
+        assert len(claims.claim(worker.lease.worker_id, queues, 5, suspects=False)) == 5
     selects = [query["sql"] for query in queries if "engine_run" in query["sql"]]
     # One statement on PostgreSQL (not seen here, beside the rows themselves); on SQLite one look at who is ordered.
     assert len(selects) == (1 if connection.vendor == "postgresql" else 4)

@@ -1,5 +1,7 @@
 """Many events at once: those that nobody listens for make no runs and are looked at together."""
 
+import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +18,7 @@ from flowapp.engine.models import EventKey, Run
 from flowapp.engine.triggering import events
 from flowapp.engine.triggering.events import New
 from flowapp.tenancy.actors import SYSTEM
-from flowapp.tenancy.scope import scoped
+from flowapp.tenancy.scope import current, scoped
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,3 +68,30 @@ def test_ids_count_once_within_a_batch_and_beside_it():
     with pytest.raises(IdempotencyConflict, match="'b'"):
         events.publish_all([New("many/x", 9, "c"), New("many/x", 3, "b")], by=SYSTEM)
     assert Row.objects.count() == 2
+
+
+def test_the_same_ids_in_opposite_orders_at_once(monkeypatch: pytest.MonkeyPatch):
+    """Whoever is second waits for the first; neither waits for the other."""
+    workspace, done, news = current(), list[bool](), [New("many/same", n, str(n)) for n in range(4)]
+    halfway, insert = threading.Barrier(2), Row.objects.bulk_create
+
+    def in_halves(rows: list[Row]) -> None:
+        insert(rows[:2])
+        with contextlib.suppress(threading.BrokenBarrierError):
+            halfway.wait(0.3)
+        insert(rows[2:])
+
+    def publish(news: list[New]) -> None:
+        try:
+            with scoped(workspace):
+                done.extend(one.duplicate for one in events.publish_all(news, by=SYSTEM))
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(Row.objects, "bulk_create", in_halves)
+    threads = [threading.Thread(target=publish, args=(some,)) for some in (news, news[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == [False] * 4 + [True] * 4

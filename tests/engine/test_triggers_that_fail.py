@@ -10,7 +10,7 @@ from pydantic import BaseModel, field_validator
 
 from flowapp import Context, Cron, Event, workflow
 from flowapp.dispatch.immediate import ImmediateDispatcher
-from flowapp.engine import clock, registry, runs, sweep
+from flowapp.engine import clock, codec, registry, runs, sweep
 from flowapp.engine.models import Event as Row
 from flowapp.engine.models import Run, Schedule, Wait
 from flowapp.engine.reading import readings
@@ -151,6 +151,47 @@ def test_an_event_that_cannot_be_looked_at_stops_no_other(monkeypatch: pytest.Mo
     sweep.sweep()
     assert set(Row.objects.filter(looked=False).values_list("id", flat=True)) == {ids[0]}
     assert len(started()) == 2
+
+
+def test_those_that_always_fail_keep_no_newer_one_waiting(monkeypatch: pytest.MonkeyPatch):
+    workflow(name="a", triggers=[Event("z/*")])(takes)
+    start_all = matching.start_all
+    for n in range(5):
+        events.publish("z/bad", n, by=SYSTEM)
+    new = events.publish("z/good", 5, by=SYSTEM).id
+    Row.objects.update(looked=False)
+    tried: list[int] = []
+
+    def dies(event: Row, *rest: Any) -> None:
+        if event.name == "z/bad":
+            tried.append(codec.plain(event.data))
+            raise RuntimeError("it cannot be looked at")
+        start_all(event, *rest)
+
+    monkeypatch.setattr(events, "start_all", dies)
+    monkeypatch.setattr(sweep, "BATCH", 2)
+    clock.shift("1m")
+    for _ in range(3):
+        sweep.sweep()
+    assert sorted(tried) == [0, 1, 2, 3, 4]
+    assert Row.objects.get(pk=new).looked
+    sweep.sweep()
+    assert tried[5:] == [0, 1]  # and round again
+
+
+def test_a_trigger_that_cannot_be_asked_stops_no_other_event(monkeypatch: pytest.MonkeyPatch):
+    workflow(name="a", triggers=[Event("z/*")])(takes)
+    listening = events.listening
+
+    def dies(definition: Any, name: str, sender: Any) -> Any:
+        if name == "z/bad":
+            raise RuntimeError("it cannot say whether it listens")
+        return listening(definition, name, sender)
+
+    monkeypatch.setattr(events, "listening", dies)
+    events.publish_all([events.New("z/bad"), events.New("z/good", 1)], by=SYSTEM)
+    assert started() == ["a"]
+    assert [row.name for row in Row.objects.filter(looked=False)] == ["z/bad"]
 
 
 def test_a_wait_that_cannot_be_looked_at_stops_no_other(monkeypatch: pytest.MonkeyPatch):

@@ -66,7 +66,7 @@ def test_the_workspaces_key_gets_in_where_it_is_let_in(cast: Cast, bearer: Beare
     assert Client().get("/owners-and-key", headers=headers).status_code == 200
     answer = Client().get("/owners", headers=headers)
     assert answer.status_code == 403
-    assert "the workspace's key has no role" in answer.json()["detail"]
+    assert "the workspace's own API key has no role" in answer.json()["detail"]
     assert len(refusals(cast)) == 1
 
 

@@ -138,6 +138,7 @@ def test_what_is_left_empty_is_left_out_so_that_validation_names_what_is_missing
     [
         ("contacts", "[1,", "This is not JSON"),
         ("contacts", "[NaN]", "This is not JSON"),
+        ("contacts", "[1e400]", "1e400 is too large a number"),
         ("contacts", "[" * 100_000, "nested too deeply"),
         ("seats", "4.5", "'4.5' is not a whole number"),
         ("seats", "1e999999", "'1e999999' is not a whole number"),

@@ -11,7 +11,7 @@ from .test_workflows import EXPENSE
 
 @pytest.fixture
 def ana(cast, calling):
-    return calling(cast.ana)
+    return calling(cast.ana, "approvals:decide")
 
 
 @pytest.fixture
@@ -52,8 +52,21 @@ def test_bad_input_names_the_field(ana, triage, draft, field):
     assert [one["loc"][-1] for one in answer.json()["errors"]] == [field]
 
 
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2030-01-01T00:00:00", "2000-01-01T00:00:00Z"]
+)
+def test_a_key_ends_at_a_time_to_come(ana, triage, moment):
+    answer = ana.post(f"/agents/{triage['id']}/keys", {"name": "its key", "expires_at": moment})
+    assert (answer.status_code, answer.json()["errors"][0]["loc"][-1]) == (422, "expires_at")
+
+
+def test_a_key_that_may_not_decide_makes_none_that_may(cast, calling, triage):
+    ungranted = calling(cast.ana)
+    assert ungranted.post(f"/agents/{triage['id']}/keys", {"name": "its key", "decides": True}).status_code == 403
+
+
 def test_only_owners_and_admins_make_them(cast, calling, triage):
-    bo = calling(cast.bo)
+    bo = calling(cast.bo, "approvals:decide")
     answers = [
         bo.post("/agents", {"name": "mine", "owner": "bo@example.com"}),
         bo.post(f"/agents/{triage['id']}/keys", {"name": "mine"}),

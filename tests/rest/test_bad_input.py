@@ -155,6 +155,21 @@ def test_malformed_json(bo, key, asked, body):
     assert (answer.status_code, answer.json()["type"]) == (400, "invalid")
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" + "0" * 400 + ".0"])
+def test_a_number_beyond_all_that_can_be_kept_is_named(bo, key, asked, number):
+    data = f'"data": {{"a": [0, {number}]}}'
+    answers = [
+        bo.post(f"/prompts/{asked['id']}/complete", f'{{"outcome": "approve", {data}}}'),
+        key.post("/workflows/rest-asks/run", f"{{{data}}}"),
+        key.post("/events", f'{{"name": "rest/unheard", {data}}}'),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (422, ["data", "a", 1])
+    headers = {"ce-specversion": "1.0", "ce-type": "x", "ce-source": "s", "ce-id": "1"}
+    whole = key._client.post("/v1/events", number, "application/json", headers=key.headers | headers)
+    assert (whole.status_code, whole.json()["errors"][0]["loc"]) == (422, [])
+
+
 def test_too_large_a_body(bo, asked, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
     assert complete(bo, asked, APPROVE | {"reasoning": "a" * 1000})[:2] == (413, "too-large")

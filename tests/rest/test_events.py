@@ -74,6 +74,7 @@ def test_cloud_events_in_both_modes_are_the_same_event(key):
         (BINARY | {"data_base64": "b28"}, [], "data_base64 is not base64"),
         (BINARY | {"data_base64": "b29wcw=="}, [], "data_base64 holds no JSON"),
         (BINARY | {"data_base64": 7}, [], "data_base64 is not base64"),
+        (BINARY | {"data_base64": b64encode(b'{"a": [1e400]}').decode()}, [], "at data.a.0 is beyond"),
         (BINARY | {"data": {"total": 20}}, [], "data or data_base64, not both"),
     ],
 )
@@ -102,6 +103,16 @@ def test_a_batch_of_cloud_events(key):
     items = answer.json()["items"]
     assert [(one["duplicate"], len(one["runs"])) for one in items] == [(False, 1), (False, 0), (True, 1)]
     assert items[1]["skipped"][0]["reason"] == "when is false: event.data.total > 10"
+
+
+def test_a_batch_takes_the_same_queries_for_any_number(key):
+    counts = []
+    for count in (2, 3, 40):  # the first also notes that the key was used
+        sent = [{**CLOUD, "type": f"rest/unheard/{n % 2}", "id": f"{count}-{n}"} for n in range(count)]
+        with CaptureQueriesContext(connection) as queries:
+            assert batch(key, sent).status_code == 202
+        counts.append(len(queries))
+    assert counts[1] == counts[2]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from approvals.models import SavedFilter
 from flowapp.engine import clock
 from flowapp.tenancy.scope import scoped
 from tests.approvals.making import ask, decide
@@ -107,6 +108,15 @@ def test_a_view_is_kept_changed_and_forgotten(bo, cast, calling):
     cleo = calling(cast.cleo)
     assert (cleo.get("/filters").json()["items"], cleo.delete(f"/filters/{kept['id']}").status_code) == ([], 404)
     assert (bo.delete(f"/filters/{kept['id']}").status_code, len(bo.get("/filters").json()["items"])) == (204, 1)
+
+
+@pytest.mark.parametrize("query", ["q=taxi", "scope=bogus&q=taxi", "scope=mine&q=taxi&sort=bogus"])
+def test_a_view_kept_in_other_words_is_shown_as_the_page_reads_it(bo, cast, query):
+    bo.post("/filters", VIEW)
+    with scoped(cast.acme.pk):
+        SavedFilter.objects.update(query=query)
+    [kept] = bo.get("/filters").json()["items"]
+    assert (kept["scope"], kept["search"], kept["sort"]) == ("mine", "taxi", None)
 
 
 @pytest.mark.parametrize("wrong", [{"name": ""}, {"name": "x" * 61}, {"scope": "all"}, {"sort": "x"}, {"search": "\0"}])

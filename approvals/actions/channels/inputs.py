@@ -36,6 +36,7 @@ class Input:
         options = [(len(one.label), len(one.text)) for one in self.field.options]
         return (
             self.field.kind != "password"
+            and self.field.label.strip() != ""
             and max(len(self.label), len(self.field.note)) <= _LONGEST_WORDS
             and max(map(len, self.field.shown), default=0) <= _LONGEST
             and len(options) <= _MOST_OPTIONS

@@ -48,9 +48,14 @@ class Course:
         return None
 
     def _last_awaited(self, fed: Recorded) -> int | None:
-        """The highest number among the outcomes that the body awaits; None when it awaits something new."""
-        last = fed.seq
+        """The highest number among the outcomes that the body awaits.
+
+        None when it awaits something new, or what was recorded after all that is missing: then it is on its way yet.
+        """
+        last, missing = fed.seq, self._replay.last_unreached
         for key in self._calls:
+            if last >= missing:
+                return None
             record = self._replay.pending(key)
             if record is not None:
                 last = max(last, record.seq)

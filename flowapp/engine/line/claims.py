@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,9 @@ from flowapp.tenancy.models import Workspace
 from . import caps, knowledge, turns
 
 EXPIRED_RANK = -1_000_000  # runs of a lost worker are claimed before all others
+MENDED_AT_ONCE = 1000
 PRELOAD_BYTES = 64 * 1024  # larger outputs are read when the workflow reaches them
+TRIES, TRY_AGAIN = 3, 0.005  # seconds between; while another claim holds all that is in line
 SUSPECT_CLAIMS = 2  # after so many unclean ends in a row a run may be what takes its workers down
 
 
@@ -54,22 +57,31 @@ def _holds_suspect(worker_id: UUID) -> bool:
 def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int]) -> list[UUID]:
     cap, some_left = caps.binding(), knowledge.anything_left()
     if cap is None and not some_left and connection.vendor == "postgresql":
-        ids = postgresql.claim(worker_id, queues, limit, claims)
-        if ids is not None:
-            return ids
+        taken = postgresql.claim(worker_id, queues, limit, claims)
+        if taken is not None:
+            return taken
+    ready = _ready(queues).filter(claims__range=claims)
+    if some_left:
+        ready = knowledge.without(ready)
+    for _ in range(TRIES):
+        ids = _choose_and_take(worker_id, ready, limit, cap)
+        if ids or cap is not None or connection.vendor != "postgresql" or not turns.matter(ready):
+            break
+        time.sleep(TRY_AGAIN)
+    return ids
+
+
+@transaction.atomic
+def _choose_and_take(worker_id: UUID, ready: models.QuerySet[Run], limit: int, cap: int | None) -> list[UUID]:
     # SQLite has one writer at a time, so choosing and taking in one transaction is enough; elsewhere a lock is taken.
-    now = clock.now()
-    with transaction.atomic():
-        ready = _ready(queues).filter(claims__range=claims)
-        if some_left:
-            ready = knowledge.without(ready)
-        line = ready.order_by("rank", "vtime", "id")
-        if cap is not None:
-            ids = caps.first_within(cap, line, limit)
-        else:
-            ids = list(turns.locked(line).values_list("id", flat=True)[:limit])
-        if ids and turns.matter():
-            ids = turns.given(ids, ready)
+    line = ready.order_by("rank", "vtime", "id")
+    if cap is not None:
+        ids = caps.first_within(cap, line, limit)
+    else:
+        ids = list(turns.locked(line).values_list("id", flat=True)[:limit])
+    if ids:
+        ids = turns.given(ids, ready) if turns.matter(ready) else ids
+        now = clock.now()
         Run.unscoped.filter(id__in=ids).update(
             status=RunStatus.RUNNING,
             worker_id=worker_id,
@@ -81,6 +93,15 @@ def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int,
             updated_at=now,
         )
     return ids
+
+
+@transaction.atomic
+def mend_ranks() -> None:
+    """While a deploy rolls, processes from before the turns write priorities into ranks: these get the usual one."""
+    for odd in (models.Q(rank__gt=EXPIRED_RANK, rank__lt=0), models.Q(rank__gt=0)):  # each a stretch of an index
+        ids = turns.locked(Run.unscoped.filter(READY, odd)).values_list("id", flat=True)[:MENDED_AT_ONCE]
+        if found := list(ids):
+            Run.unscoped.filter(id__in=found).update(rank=0)
 
 
 @transaction.atomic

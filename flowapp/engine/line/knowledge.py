@@ -13,15 +13,15 @@ from django.db.models import Q, QuerySet
 from flowapp.engine import clock, lease, registry
 from flowapp.engine.models import Run, Worker
 
-_left: frozenset[tuple[str, int]] = frozenset()  # workflows and versions that others have
+_left: frozenset[tuple[str, int, str]] = frozenset()  # workflows, versions and queues that others have
 
 
 def leave_to_others(run: Run) -> bool:
-    """Leave the runs of this one's workflow and version to others from now on; False when no live worker has it."""
+    """Leave the runs like this one to others from now on; False when no live worker of its queue has the workflow."""
     global _left
     if not _known_elsewhere(run.workflow, run.version, run.queue):
         return False
-    _left |= {(run.workflow, run.version)}
+    _left |= {(run.workflow, run.version, run.queue)}
     return True
 
 
@@ -29,26 +29,27 @@ def anything_left() -> bool:
     """Whether this process leaves anything to others."""
     global _left
     if _left:
-        _left -= registry.known()  # the code came after all
+        known = registry.known()
+        _left = frozenset(one for one in _left if one[:2] not in known)  # the code came after all
     return bool(_left)
 
 
 def without(ready: QuerySet[Run]) -> QuerySet[Run]:
     """These runs but for those that are left to others."""
-    for workflow, version in _left:
-        ready = ready.exclude(Q(workflow=workflow, version=version))
+    for workflow, version, queue in _left:
+        ready = ready.exclude(Q(workflow=workflow, version=version, queue=queue))
     return ready
 
 
 def look_again() -> None:
     """Take back what nobody has any more: whoever claims such a run has a person asked."""
     global _left
-    for workflow, version in _left:
-        if not _known_elsewhere(workflow, version):
-            _left -= {(workflow, version)}
+    for one in _left:
+        if not _known_elsewhere(*one):
+            _left -= {one}
 
 
-def _known_elsewhere(workflow: str, version: int, queue: str | None = None) -> bool:
+def _known_elsewhere(workflow: str, version: int, queue: str) -> bool:
     live = Worker.objects.filter(lease_until__gt=clock.now()).exclude(id__in=lease.of_this_process())
     return any(
         registry.label(workflow, version) in knows and _serves(queues, queue)
@@ -56,5 +57,5 @@ def _known_elsewhere(workflow: str, version: int, queue: str | None = None) -> b
     )
 
 
-def _serves(queues: Sequence[str], queue: str | None) -> bool:
-    return not queues or queue is None or queue in queues
+def _serves(queues: Sequence[str], queue: str) -> bool:
+    return not queues or queue in queues

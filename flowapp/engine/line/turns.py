@@ -12,12 +12,12 @@ from uuid import UUID
 
 from django.db import connection, models
 
-from flowapp.engine.models import ORDERED, READY, Run
+from flowapp.engine.models import ORDERED, Run
 
 
-def matter() -> bool:
-    """Whether anybody stands in line whose place alone does not say when it is its turn."""
-    first = Run.unscoped.filter(READY, ORDERED).order_by("workspace_id", "-priority", "id")  # so that its index is used
+def matter(ready: models.QuerySet[Run]) -> bool:
+    """Whether anybody stands in this line whose place alone does not say when it is its turn."""
+    first = ready.filter(ORDERED).order_by("workspace_id", "-priority", "id")  # so that its index is used
     return bool(first.values_list("id", flat=True)[:1])
 
 
@@ -41,16 +41,31 @@ def given(places: Sequence[UUID], ready: models.QuerySet[Run]) -> list[UUID]:
 
 
 def _highest(turns: list[Run], ready: models.QuerySet[Run]) -> list[UUID]:
-    """The runs of a workspace that take these turns of it, the first first."""
+    """The runs of a workspace that take these turns of it, the first first.
+
+    Only these are held: whoever else was looked at is free for those who claim at the same time.
+    """
+    rows = ready.filter(workspace_id=turns[0].workspace_id, rank=0).only("id", "priority", "vtime")
+    others = rows.exclude(id__in=[run.id for run in turns])
+    while True:
+        going = _choice(turns, others)
+        wanted = {run.id for run in going} - {run.id for run in turns}
+        held = {run.id: run for run in locked(rows.filter(id__in=wanted))} if wanted else {}
+        if len(held) == len(wanted):
+            break
+        others = others.exclude(id__in=wanted - held.keys())  # another claim has them
+    going = [held.get(run.id, run) for run in going]  # as they stand now that nobody else can move them
+    _change_places(turns, going)
+    return [run.id for run in going]
+
+
+def _choice(turns: list[Run], others: models.QuerySet[Run]) -> list[Run]:
     count = len(turns)
-    others = locked(ready.filter(workspace_id=turns[0].workspace_id, rank=0)).only("id", "priority", "vtime")
-    others = others.exclude(id__in=[run.id for run in turns])
     going = _first(count, [*turns, *others.filter(ORDERED).order_by("-priority", "id")[:count]])
     if any(run.priority < 0 for run in going):  # then those without a priority come before it
         plain = others.filter(~ORDERED).order_by("vtime", "id")
         going = _first(count, [*going, *turns, *plain[:count]])
-    _change_places(turns, going)
-    return [run.id for run in going]
+    return going
 
 
 def _first(count: int, runs: list[Run]) -> list[Run]:

@@ -4,6 +4,8 @@ import flowapp.engine.clock
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
+from ._long import TAKES_LONG
+
 EXPIRED_RANK = -1_000_000
 
 
@@ -17,6 +19,7 @@ class Migration(migrations.Migration):
     dependencies = [("engine", "0004_operations")]
 
     operations = [
+        TAKES_LONG,
         migrations.AddField(
             model_name='schedule',
             name='seen_at',

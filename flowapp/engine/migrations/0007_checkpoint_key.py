@@ -5,6 +5,8 @@ An index of its own on (run_id, seq) would cost each step a quarter more of its 
 
 from django.db import migrations
 
+from ._long import TAKES_LONG
+
 _REPLACE = """
     CREATE UNIQUE INDEX engine_checkpoint_key ON engine_checkpoint (run_id, name, occurrence) {more};
     ALTER TABLE engine_checkpoint DROP CONSTRAINT engine_checkpoint_pkey;
@@ -25,4 +27,4 @@ def carry_no_more(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("engine", "0006_worker_maps")]
 
-    operations = [migrations.RunPython(carry, carry_no_more)]
+    operations = [TAKES_LONG, migrations.RunPython(carry, carry_no_more)]

@@ -2,11 +2,14 @@
 
 from django.db import migrations, models
 
+from ._long import TAKES_LONG
+
 
 class Migration(migrations.Migration):
     dependencies = [("engine", "0008_worker_knows")]
 
     operations = [
+        TAKES_LONG,
         migrations.AddIndex(
             model_name="run",
             index=models.Index(

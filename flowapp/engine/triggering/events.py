@@ -7,8 +7,10 @@ An event and a wait may commit at the same moment without seeing each other, so 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from itertools import batched
 from typing import Any
@@ -28,6 +30,8 @@ from .matching import Found, listening, start_all
 logger = logging.getLogger("flowapp.engine")
 AT_ONCE = 500  # waits or events read at once in a look
 MISSES_SHOWN = 20  # waits named as not matching
+_tried: UUID | None = None  # the event at which the last round of the sweep stopped
+type _Waiting = tuple[UUID, str, Mapping[str, Any]]  # a run, its wait's name and detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ def publish_all(news: Sequence[New], *, by: Actor) -> list[Published]:
     made = [row for row in rows if row.external_id is None or known.setdefault(row.external_id, row) is row]
     try:
         with transaction.atomic(savepoint=bool(known)):
-            Event.objects.bulk_create(made)
+            # Always in one order, so that of two who publish the same ids neither waits for the other's.
+            Event.objects.bulk_create(sorted(made, key=lambda row: row.external_id or ""))
     except IntegrityError:
         if not set(_known(made)):
             raise
@@ -125,26 +130,32 @@ def look_all(event_ids: Sequence[UUID], workspace_id: UUID) -> None:
         for some in batched(event_ids, AT_ONCE):
             quiet = []
             for event in Event.objects.filter(pk__in=some).order_by("id"):
-                heard = any(listening(one, event.name, event.sender) for one in registry.newest())
-                if not heard and event.name not in waited_for:
-                    waited_for[event.name] = _waits_for(event.name).exists()
-                if heard or waited_for[event.name]:
-                    _look_at(event)
-                else:
-                    quiet.append(event.id)
+                with _stopping_no_other(event):
+                    heard = any(listening(one, event.name, event.sender) for one in registry.newest())
+                    if not heard and event.name not in waited_for:
+                        waited_for[event.name] = _waits_for(event.name).exists()
+                    if heard or waited_for[event.name]:
+                        _look_at(event)
+                    else:
+                        quiet.append(event.id)
             if quiet:
                 Event.objects.filter(pk__in=quiet).update(looked=True)
 
 
 def _look_at(event: Event) -> None:
-    """Look for who listens for one event; where that fails, the sweep does it again and the others go on."""
+    shape, found = shape_of(event), Found()
+    for run_id, name, occurrence in _candidates(event, shape):
+        if _offer(event, shape, run_id, (name, occurrence)):
+            found.matched.append({"run_id": str(run_id), "wait": name})
+    start_all(event, shape, found)
+    Event.objects.filter(pk=event.id).update(looked=True, found=found.as_json())
+
+
+@contextmanager
+def _stopping_no_other(event: Event) -> Iterator[None]:
+    """Where the look at one event fails, the sweep does it again and the others go on."""
     try:
-        shape, found = shape_of(event), Found()
-        for run_id, name, occurrence in _candidates(event, shape):
-            if _offer(event, shape, run_id, (name, occurrence)):
-                found.matched.append({"run_id": str(run_id), "wait": name})
-        start_all(event, shape, found)
-        Event.objects.filter(pk=event.id).update(looked=True, found=found.as_json())
+        yield
     except (OperationalError, InterfaceError):
         raise  # what else there is would fail, too
     except Exception:
@@ -153,14 +164,34 @@ def _look_at(event: Event) -> None:
 
 def found_by(event_id: UUID) -> Found:
     """What an event matched, and what listened for it in vain; waits whose condition it does not meet among these."""
-    event = Event.objects.get(pk=event_id)
-    found = Found(**(event.found or {}))
+    return found_by_all([event_id])[event_id]
+
+
+def found_by_all(event_ids: Collection[UUID]) -> dict[UUID, Found]:
+    """The same for several events, read at once: their waits once for each name."""
+    all_: dict[UUID, Found] = {}
+    waiting: dict[str, list[_Waiting]] = {}
+    for some in batched(event_ids, AT_ONCE):
+        for event in Event.objects.filter(pk__in=some):
+            if event.name not in waiting:
+                waiting[event.name] = _some_waiting_for(event.name)
+            all_[event.id] = found = Found(**(event.found or {}))
+            found.skipped += _misses(event, found, waiting[event.name])
+    return all_
+
+
+def _some_waiting_for(name: str) -> list[_Waiting]:
+    open_ = _waits_for(name).order_by("run_id", "name")
+    return list(open_.values_list("run_id", "name", "detail")[:MISSES_SHOWN])
+
+
+def _misses(event: Event, found: Found, waiting: Sequence[_Waiting]) -> list[dict[str, Any]]:
     took = {(one["run_id"], one.get("wait")) for one in found.matched}
-    open_ = _waits_for(event.name).order_by("run_id", "name")
-    for run_id, name, detail in open_.values_list("run_id", "name", "detail")[:MISSES_SHOWN]:
-        if (str(run_id), name) not in took:
-            found.skipped.append({"run_id": str(run_id), "wait": name, "reason": _miss(event, detail)})
-    return found
+    return [
+        {"run_id": str(run_id), "wait": name, "reason": _miss(event, detail)}
+        for run_id, name, detail in waiting
+        if (str(run_id), name) not in took
+    ]
 
 
 def _miss(event: Event, detail: Mapping[str, Any]) -> str:
@@ -247,13 +278,24 @@ def look_back(run_id: UUID, name: str, occurrence: int) -> None:
         Wait.objects.filter(run_id=run_id, name=name, occurrence=occurrence).update(looked=True)
 
 
+def _next_to_look_at(late: datetime) -> list[tuple[UUID, UUID]]:
+    """Events not looked at, with their workspaces: from where the last round stopped, and once round at most."""
+    global _tried
+    events = Event.unscoped.filter(looked=False, created_at__lt=late).order_by("id")
+    rows = events.values_list("workspace_id", "id")
+    found = list((rows if _tried is None else rows.filter(id__gt=_tried))[: sweep.BATCH])
+    if _tried is not None and len(found) < sweep.BATCH:
+        found += rows.filter(id__lte=_tried)[: sweep.BATCH - len(found)]
+    _tried = found[-1][1] if found else None
+    return found
+
+
 @sweep.chore
 def look_again() -> None:
     """Look for what a crash kept from being looked at."""
     late = clock.now() - sweep.GRACE
-    events = Event.unscoped.filter(looked=False, created_at__lt=late).order_by("id")
     by_workspace: dict[UUID, list[UUID]] = {}
-    for workspace_id, event_id in events.values_list("workspace_id", "id")[: sweep.BATCH]:
+    for workspace_id, event_id in _next_to_look_at(late):
         by_workspace.setdefault(workspace_id, []).append(event_id)
     for workspace_id, event_ids in by_workspace.items():
         look_all(event_ids, workspace_id)

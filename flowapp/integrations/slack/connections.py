@@ -15,6 +15,7 @@ from flowapp.engine import clock
 from flowapp.integrations import outbox
 from flowapp.integrations import slack_tables as tables
 from flowapp.integrations.slack.client import client
+from flowapp.integrations.slack.granted import check_granted
 from flowapp.tenancy import secrets
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.ids import uuid7
@@ -73,7 +74,11 @@ def signing_secret(connected: tables.SlackConnection) -> str:
 
 
 def connect(*, bot_token: str, signing_secret: str, by: Actor) -> tables.SlackConnection:
-    """Connect the workspace, or renew its connection; Slack is asked whose token it is. Raises CannotConnect."""
+    """Connect the workspace, or renew its connection; Slack is asked whose token it is.
+
+    Raises CannotConnect, NotAllowed.
+    """
+    check_granted(by)
     if not _BOT_TOKEN.fullmatch(bot_token):
         raise CannotConnect("bot_token", "This is no bot token: it begins with xoxb- (OAuth & Permissions in Slack).")
     if len(signing_secret) < 16:
@@ -90,7 +95,11 @@ def connect(*, bot_token: str, signing_secret: str, by: Actor) -> tables.SlackCo
 
 @transaction.atomic
 def disconnect(*, by: Actor) -> None:
-    """Hear and post nothing more, and forget who is who. The token goes once no message has a button left."""
+    """Hear and post nothing more, and forget who is who. The token goes once no message has a button left.
+
+    Raises NotAllowed.
+    """
+    check_granted(by)
     connected = connection()
     if connected is None:
         return
@@ -121,6 +130,7 @@ def _keep(team: dict[str, str], *, bot_token: str, signing_secret: str, by: Acto
         known = None
     if known is not None and known.team_id != team["team_id"]:
         raise CannotConnect("bot_token", f"This workspace is connected to {known.team_name}. Disconnect that first.")
+    _free(team["team_id"])
     connected = known or tables.SlackConnection(id=uuid7(), workspace_id=current())
     connected.team_id, connected.team_name = team["team_id"], team["team"]
     connected.bot_user_id, connected.bot_id = team["user_id"], team["bot_id"]
@@ -136,6 +146,14 @@ def _keep(team: dict[str, str], *, bot_token: str, signing_secret: str, by: Acto
     after = {"team": connected.team_name, "team_id": connected.team_id}
     audit.record(by=by, verb="slack.connected", target=f"slack:{connected.team_id}", after=after)
     return connected
+
+
+def _free(team_id: str) -> None:
+    """Forget at once that another workspace was leaving this team; the buttons it left there do nothing any more."""
+    leaving = tables.SlackConnection.unscoped.filter(team_id=team_id).exclude(leaving_at=None)
+    for one in leaving.exclude(workspace_id=current()):
+        with scoped(one.workspace_id):
+            forget(one)
 
 
 def _place(row: UUID, field: str) -> Place:

@@ -13,41 +13,70 @@ from uuid import UUID
 from django.db import transaction
 
 from flowapp import audit
+from flowapp.audit import queries as audited
 from flowapp.engine import clock
 from flowapp.integrations import outbox
 from flowapp.integrations.models import OutboxMessage
 from flowapp.integrations.slack import connections, people
 from flowapp.integrations.slack.bolt import Interaction, pressed
 from flowapp.integrations.slack.client import client, delivering
+from flowapp.integrations.slack.granted import check_granted
 from flowapp.integrations.slack_tables import SlackLinkRequest
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.models import Member
 
 LASTS: Final = timedelta(minutes=10)
+MOST: Final = 5  # asks of a member within WHILE: each is a message to somebody
+WHILE: Final = timedelta(hours=1)
+_ASKED: Final = "slack.link-asked"
 _CHANNEL: Final = "slack-link"
 _YES: Final = "slack.link"
 _ACCOUNT: Final = re.compile(r"[UW][A-Z0-9]{2,30}")
 _OVER: Final = "This button was used already, or is older than ten minutes. Ask again on Flowapp's Notifications page."
 
 
-class NoAccount(Exception):
-    """This is no member ID of Slack's: it begins with U or W and stands in your Slack profile, under “…”."""
+class CannotAsk(Exception):
+    """No account was asked; the class says why."""
 
     def __str__(self) -> str:
         return str(self.__doc__)
 
 
+class NoAccount(CannotAsk):
+    """This is no member ID of Slack's: it begins with U or W and stands in your Slack profile, under “…”."""
+
+
+class NoSlack(CannotAsk):
+    """Slack is not connected: an owner or admin connects it under Slack, in the settings."""
+
+
+class TooOften(CannotAsk):
+    """You may ask five times an hour. Try again later."""
+
+
 @transaction.atomic
 def ask(*, member: Member, slack_id: str, by: Actor) -> None:
-    """Ask a Slack account whether it is this member's, in place of an earlier wish. Raises NoAccount, TakenAccount."""
+    """Ask a Slack account whether it is this member's, in place of a wish for another; once while that stands.
+
+    Raises CannotAsk, TakenAccount, NotAllowed.
+    """
+    check_granted(by)
+    if connections.connection() is None:
+        raise NoSlack
     if not _ACCOUNT.fullmatch(slack_id):
         raise NoAccount
     if people.belongs_to_another(slack_id, member):
         raise people.TakenAccount
-    SlackLinkRequest.objects.filter(member=member).delete()
-    wish = SlackLinkRequest.objects.create(member=member, slack_id=slack_id, expires_at=clock.now() + LASTS)
-    audit.record(by=by, verb="slack.link-asked", target=f"member:{member.pk}", after={"slack": slack_id})
+    Member.objects.select_for_update(no_key=True).get(pk=member.pk)  # one ask of a member at a time is counted
+    wishes, now, target = SlackLinkRequest.objects.filter(member=member), clock.now(), f"member:{member.pk}"
+    if wishes.filter(slack_id=slack_id, expires_at__gt=now).exists():
+        return
+    if audited.count(target=target, verb=_ASKED, since=now - WHILE) >= MOST:
+        raise TooOften
+    wishes.delete()
+    wish = SlackLinkRequest.objects.create(member=member, slack_id=slack_id, expires_at=now + LASTS)
+    audit.record(by=by, verb=_ASKED, target=target, after={"slack": slack_id})
     outbox.put(_CHANNEL, wish.pk.hex, {"wish": str(wish.pk)})
 
 

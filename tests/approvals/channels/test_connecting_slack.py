@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 
 from flowapp.audit.models import AuditEntry
-from flowapp.integrations.models import SlackConnection
+from flowapp.integrations.models import SlackConnection, SlackMessage
 from flowapp.integrations.slack import connections, manifest
+from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.scope import scoped
 from tests import factories
 from tests.slack_server import SECRET, TOKEN, slack_server
@@ -76,6 +77,27 @@ def test_a_team_has_one_workspace(cast, server, ana):
     answer = ana.post("/slack/", GOOD)
     assert answer.status_code == 422
     assert "Another workspace" in answer.content.decode()
+
+
+def test_a_team_that_another_workspace_is_leaving_is_free(cast, server, ana):
+    with scoped(cast.globex.pk):
+        left = connections.connect(bot_token=TOKEN, signing_secret=SECRET, by=factories.actor(cast.gil))
+        SlackMessage.objects.create(subject=uuid7(), member=cast.gil, channel="D1", ts="1.1")
+        connections.disconnect(by=factories.actor(cast.gil))
+        assert connections.left() == left
+    assert ana.post("/slack/", GOOD).status_code == 302
+    assert SlackConnection.unscoped.get().workspace_id == cast.acme.pk
+    assert not SlackMessage.unscoped.exists()
+
+
+def test_a_key_needs_to_be_granted_it(cast, server, ana):
+    _, weak = factories.api_key(cast.ana)
+    headers = {"Authorization": f"Bearer {weak}"}
+    assert Client().post("/slack/", GOOD, headers=headers).status_code == 403
+    assert not SlackConnection.objects.exists()
+    ana.post("/slack/", GOOD)
+    assert Client().post("/slack/disconnect", headers=headers).status_code == 403
+    assert SlackConnection.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["bo", "cleo", "dev"])

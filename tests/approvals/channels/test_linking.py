@@ -1,11 +1,17 @@
 """Who is who in Slack: a member asks, the account says yes; once, soon, and only those two."""
 
+from dataclasses import replace
+
 import pytest
 from django.test import Client
 
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock
-from flowapp.integrations.models import SlackLinkRequest, SlackUser
+from flowapp.integrations.models import OutboxMessage, SlackLinkRequest, SlackUser
+from flowapp.integrations.slack import linking
+from flowapp.tenancy.errors import NotAllowed
+from flowapp.tenancy.ids import uuid7
+from tests import factories
 from tests.slack_server import pressed
 
 PATH = "/notifications/slack"
@@ -60,12 +66,55 @@ def test_nobody_else_says_yes_and_nobody_later(asked, call, deliver):
     assert "older than ten minutes" in message.words
 
 
-def test_a_later_wish_ends_the_earlier(asked, call, deliver, cast):
-    first, second = asked(), asked()
+def test_a_later_wish_ends_the_earlier(asked, dev, call, deliver, cast, slack):
+    slack.people["dev elsewhere"] = "U0ELSEWHERE"
+    first = asked()
+    dev.post(PATH, {"slack_id": "U0ELSEWHERE"})
+    deliver()
+    second = slack.of("dev elsewhere")[-1]
     call(pressed(first, first.buttons["Yes, this is me"], "U0DEVELOPER"))
     assert not SlackUser.objects.exists()
-    call(pressed(second, second.buttons["Yes, this is me"], "U0DEVELOPER"))
+    call(pressed(second, second.buttons["Yes, this is me"], "U0ELSEWHERE"))
     assert SlackUser.objects.get().member == cast.dev
+
+
+def test_an_account_is_asked_once_while_the_question_stands(asked, dev, slack):
+    asked()
+    assert dev.post(PATH, {"slack_id": "U0DEVELOPER"}).status_code == 302
+    assert OutboxMessage.objects.filter(channel="slack-link").count() == 1
+    clock.shift("10m")
+    asked()
+    assert len(slack.of("dev in slack")) == 2
+
+
+def test_a_member_asks_five_times_an_hour(dev):
+    answers = [dev.post(PATH, {"slack_id": f"U0NUMBER{number}"}) for number in range(6)]
+    assert [answer.status_code for answer in answers] == [302] * 5 + [422]
+    assert "five times an hour" in answers[-1].content.decode()
+    assert OutboxMessage.objects.filter(channel="slack-link").count() == 5
+    clock.shift("1h")
+    assert dev.post(PATH, {"slack_id": "U0NUMBER5"}).status_code == 302
+
+
+def test_without_slack_nobody_is_asked(cast):
+    client = Client()
+    client.force_login(cast.dev.user)
+    answer = client.post(PATH, {"slack_id": "U0DEVELOPER"})
+    assert answer.status_code == 422
+    assert "Slack is not connected" in answer.content.decode()
+    assert not SlackLinkRequest.objects.exists()
+
+
+def test_a_key_links_no_account_unless_it_may_decide(cast, slack):
+    _, weak = factories.api_key(cast.bo)
+    granted, _ = factories.api_key(cast.bo, "approvals:decide")
+    headers = {"Authorization": f"Bearer {weak}"}
+    assert Client().post(PATH, {"slack_id": "U0EVIL"}, headers=headers).status_code == 403
+    assert not SlackLinkRequest.objects.exists()
+    weak_by = replace(factories.actor(cast.bo), key_id=uuid7())
+    with pytest.raises(NotAllowed, match="approvals:decide"):
+        linking.ask(member=cast.bo, slack_id="U0EVIL", by=weak_by)
+    linking.ask(member=cast.bo, slack_id="U0BO2", by=replace(weak_by, key_id=granted.pk))
 
 
 @pytest.mark.parametrize("given", ["", "dev", "U", "xoxb-1", "U0\0", "U0" + "A" * 60])

@@ -168,6 +168,14 @@ def test_what_slack_cannot_hold(schema, given):
     assert not inputs.fit(fields({"type": "object", "properties": properties}, given=given))
 
 
+@pytest.mark.parametrize("named", [{"": {"type": "string"}}, {"a": {"type": "boolean", "title": " "}}])
+def test_a_field_without_a_label_is_filled_in_on_the_page(dispatcher, slack, deliver, named):
+    ask(type="form", form={"type": "object", "properties": named})
+    deliver()
+    (message,) = slack.of(BO)
+    assert "Submit…" not in message.buttons
+
+
 def test_what_does_not_fit_leads_to_the_page(dispatcher, slack, deliver):
     ask(type="choice", choices=["x" * 80, "b"])
     deliver()
