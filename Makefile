@@ -17,8 +17,8 @@ setup: .venv/.installed ## install everything into .venv (quick when nothing cha
 	@.ci/bootstrap
 	@touch $@
 
-dev: setup ## serve http://localhost:8288 with the demo workspace
-	@$(BIN)/flowapp dev
+dev: setup ## serve http://localhost:8288 with the demo workspace; PORT=8290 serves it elsewhere
+	@$(BIN)/flowapp dev $(if $(PORT),--port $(PORT))
 
 test: setup ## every test: all on SQLite, what touches the database on PostgreSQL as well
 	@.ci/run-tests

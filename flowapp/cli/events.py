@@ -37,6 +37,9 @@ def send(arguments: Namespace) -> int:
     count = len(answer["runs"])
     again = " before, so nothing happened now" if answer["duplicate"] else ""
     note(f"sent {arguments.name}{again}; it started {count} run{'' if count == 1 else 's'}")
+    for one in answer["matched"]:
+        if one["run_id"] not in {run["id"] for run in answer["runs"]}:
+            note(f"  taken by run {one['run_id']}, which waited for it")
     for one in answer["skipped"]:
         if one["workflow"]:
             note(f"  not {one['workflow']}: {one['reason']}")

@@ -87,8 +87,8 @@ _PLACE = """1 + GREATEST(0,
 # The next ready runs in fair order: those of lost workers first, then by their workspaces' virtual time. Not while
 # somebody stands in this line whose place alone does not say when it is its turn: then line/turns.py says who goes. The
 # choice stands in an array, which is made once: a join may ask for it again for each row, and take more than its limit.
-_LINE = """engine_run WHERE queue = ANY(%(queues)s) AND status = 'queued' AND NOT held
-            AND claims BETWEEN %(least)s AND %(most)s"""
+_READY = "status = 'queued' AND NOT held AND claims BETWEEN %(least)s AND %(most)s"
+_LINE = f"engine_run WHERE queue = ANY(%(queues)s) AND {_READY}"
 _ORDERED = f"""(SELECT true FROM {_LINE} AND (NOT priority = 0 OR overtaken)
         ORDER BY workspace_id, priority DESC, id LIMIT 1)"""
 _CLAIM = f"""

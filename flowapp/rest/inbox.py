@@ -10,6 +10,7 @@ from ninja.params import functions
 from pydantic import BaseModel, Field
 
 from approvals import actions, queries
+from approvals.actions import eligibility
 from approvals.models import SavedFilter
 from approvals.views.listing import LONGEST_QUERY, as_query
 from flowapp.http.access import SIGNED_IN, access
@@ -77,7 +78,7 @@ class FilterPage(Page[Filter]):
 @access(SIGNED_IN)
 def count_inbox(request: Request) -> Inbox:
     """How much waits for you."""
-    found = queries.counts(queries.targets_of(member_of(request).pk))
+    found = queries.counts(targets_of(request))
     most = queries.COUNT_UP_TO
     return Inbox(**{scope: Count(open=min(number, most), more=number > most) for scope, number in found.items()})
 
@@ -116,10 +117,16 @@ def delete_filter(request: Request, filter_id: UUID) -> Status[None]:
     return Status(204, None)
 
 
+def targets_of(request: Request) -> frozenset[str]:
+    """The assign entries that mean the caller, a person or an agent."""
+    by = actor_of(request)
+    return eligibility.targets_of(by) if by.kind == "agent" else queries.targets_of(member_of(request).pk)
+
+
 def member_of(request: Request) -> Member:
     """Whose inbox it is."""
     if request.member is None:
-        raise Problem("not-eligible", "A workspace's key has no inbox: use a person's key.")
+        raise Problem("not-eligible", "A workspace's key has no inbox: use a person's or an agent's key.")
     return request.member
 
 

@@ -18,7 +18,7 @@ from flowapp.http.problems import invalid
 from flowapp.http.requests import Request
 
 from .granted import granted
-from .inbox import SCOPE, SEARCH, SORT, Scope, Sort, member_of
+from .inbox import SCOPE, SEARCH, SORT, Scope, Sort, targets_of
 from .paging import CURSOR, LIMIT, reading
 from .prompt_shapes import Decision, Prompt, PromptInFull, PromptPage, in_full
 from .schemas import Out, Text
@@ -108,7 +108,7 @@ def list_prompts(
     if scope is not None:
         if status or run_id:
             raise invalid([{"loc": ["scope"], "msg": "an inbox has no status or run_id; leave out one or the other"}])
-        targets = queries.targets_of(member_of(request).pk)
+        targets = targets_of(request)
         with reading(cursor):
             page = queries.inbox_in_full(
                 targets, scope=scope, query=search or "", sort=sort or "", cursor=cursor, limit=limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
@@ -32,11 +32,11 @@ def nav_counts(request: HttpRequest) -> HttpResponse:
 def theme(request: HttpRequest) -> HttpResponseBase:
     """Remember light, dark or the system's theme in a cookie, and go back."""
     onward = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(
+    ours = url_has_allowed_host_and_scheme(
         onward, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    ):
-        onward = "/"
-    response = redirect(onward)
+    )
+    # Anything else than a path or address would be taken for the name of a view.
+    response = HttpResponseRedirect(onward if ours and onward.startswith(("/", "http")) else "/")
     chosen = request.POST.get("theme", "")
     if chosen in shell.THEMES:
         response.set_cookie("theme", chosen, max_age=_YEAR, samesite="Lax", httponly=True, secure=request.is_secure())

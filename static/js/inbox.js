@@ -2,12 +2,15 @@
 // One key alone never confirms what is of high risk: there the keys point at an answer that opens first.
 
 const SETTLE = 600; // ms after a new prompt came up in which a or d is still meant for the one before
+const PAUSE = 1000; // ms without a key after which keys are keys again
 const inbox = document.querySelector("[data-inbox]");
 const wide = matchMedia("(min-width: 761px)");
 let shownAt = 0;
 let swappedAt = 0;
 let focusVerdict = false;
 let decidedBeside = [];
+let dropped = ""; // the key that came too early: what is typed on is a reason then, and no keys
+let pressedAt = 0;
 
 const current = () => inbox.querySelector(".row[aria-current]");
 const article = () => inbox.querySelector("[data-prompt]");
@@ -49,9 +52,17 @@ function open(link) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (event.target.closest?.("input, textarea, select, dialog, [popover], details.keep[open]")) return;
+  const now = Date.now();
+  if (dropped && event.key !== dropped && now - pressedAt < PAUSE) {
+    pressedAt = now;
+    return;
+  }
   if (event.key === "j") move(1);
   if (event.key === "k") move(-1);
-  if (!["a", "d", "c", "e"].includes(event.key) || Date.now() - shownAt < SETTLE || event.repeat) return;
+  if (!["a", "d", "c", "e"].includes(event.key) || event.repeat) return;
+  pressedAt = now;
+  dropped = now - shownAt < SETTLE ? event.key : "";
+  if (dropped) return;
   const button = inbox.querySelector(`#detail [data-key="${event.key}"]`);
   if (button) {
     event.preventDefault();

@@ -85,6 +85,18 @@ def test_one_key_alone_never_confirms_what_is_of_high_risk(manager: Page, cast: 
     assert decided(cast) == []
 
 
+def test_a_reason_typed_too_early_decides_nothing(manager: Page, cast: Any) -> None:
+    """The prompt has just come up, so D opens nothing yet; what is typed on must not be taken for keys."""
+    listed(manager, cast, "Ana", "Cleo")
+    manager.keyboard.press("j")
+    expect(verdict(manager)).to_contain_text("Cleo")
+    manager.keyboard.press("d")
+    manager.keyboard.type("the amount is too high, each car cost as much", delay=60)
+    assert decided(cast) == []
+    expect(manager.locator("#detail .claimed, #detail [data-key=c]")).to_have_text(re.compile("Claim"))
+    press_until(manager, "d", manager.locator("#detail textarea:visible"))
+
+
 def test_what_comes_before_the_others_waits_in_the_pill(manager: Page, cast: Any) -> None:
     employees = [f"Person {number}" for number in range(12)]
     listed(manager, cast, *employees)

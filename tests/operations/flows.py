@@ -30,7 +30,7 @@ def pay(order: Order) -> str:
 
 @workflow(name="ops-order", search={"order": "input.id", "customer": "input.customer", "total": "input.total"})
 async def order(ctx: Context, order: Order) -> str:
-    ctx.log.info("began")
+    ctx.log.info("began", extra={"order": order.id})
     return await pay(order)
 
 

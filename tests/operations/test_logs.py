@@ -26,6 +26,13 @@ def empty_buffer():
     logbook._lines.clear()
 
 
+def test_what_a_body_adds_to_a_line_is_kept(dispatcher):
+    run = runs.start("ops-order", ORDER, by=SYSTEM)
+    logbook.flush()
+    began = output.line_page(run.id)[0][0]
+    assert (began.message, began.fields) == ("began", {"order": "A-1"})
+
+
 def test_the_body_and_its_steps_are_heard(dispatcher):
     run = runs.start("ops-order", ORDER, by=SYSTEM)
     assert logged(run.id) == [("", "INFO", "began"), ("pay", "INFO", "charging Nordwind")]

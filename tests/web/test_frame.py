@@ -50,7 +50,9 @@ def test_the_theme_is_remembered_and_comes_without_a_flash(cast, signed_in):
     assert '<html lang="en">' in client.get("/runs/").content.decode()
 
 
-@pytest.mark.parametrize("onward", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])
+@pytest.mark.parametrize(
+    "onward", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "", "x", "09:00", "inbox"]
+)
 def test_the_theme_leads_nowhere_else(cast, signed_in, onward):
     assert signed_in(cast.dev).post("/theme", {"theme": "dark", "next": onward})["Location"] == "/"
 

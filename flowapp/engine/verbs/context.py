@@ -9,7 +9,7 @@ import builtins
 import inspect
 import logging
 from asyncio import Future
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -345,6 +345,10 @@ class _RunLogger(logging.LoggerAdapter[logging.Logger]):
         run = runtime.run
         super().__init__(logging.getLogger("flowapp.workflow"), {"run_id": str(run.id), "workflow": run.workflow})
         self._runtime = runtime
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Keep the call's own `extra` beside the run's."""
+        return msg, {**kwargs, "extra": {**(kwargs.get("extra") or {}), **(self.extra or {})}}
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
         return not self._runtime.replaying and super().isEnabledFor(level)
