@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from flowapp import Context, FlowControl, workflow
 from flowapp.engine import clock, registry, sweep
 from flowapp.engine.lease import Lease
-from flowapp.engine.line import caps, claims, knowledge
+from flowapp.engine.line import caps, claims, knowledge, turns
 from flowapp.engine.models import Run
 from flowapp.engine.models import Worker as WorkerRow
 from flowapp.tenancy.ids import uuid7
@@ -160,13 +160,13 @@ def test_a_claim_keeps_from_others_only_what_it_changes(ordered: Any, low: int, 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
 def test_who_finds_all_in_line_held_by_another_claim_tries_again(ordered: Any, monkeypatch: pytest.MonkeyPatch):
     start(ordered, "acme", *inputs(1, 4))
-    real, tries = claims.turns.locked, []
+    real, tries = turns.locked, []
 
     def locked(runs: Any) -> Any:
         tries.append(1)
         return runs.none() if len(tries) == 1 else real(runs)
 
-    monkeypatch.setattr(claims.turns, "locked", locked)
+    monkeypatch.setattr(turns, "locked", locked)
     assert [n for _, n in Worker().take(4, at_once=4)] == [0, 1, 2, 3]
 
 

@@ -181,7 +181,7 @@ def test_those_that_always_fail_keep_no_newer_one_waiting(monkeypatch: pytest.Mo
 
 def test_a_trigger_that_cannot_be_asked_stops_no_other_event(monkeypatch: pytest.MonkeyPatch):
     workflow(name="a", triggers=[Event("z/*")])(takes)
-    listening = events.listening
+    listening = matching.listening
 
     def dies(definition: Any, name: str, sender: Any) -> Any:
         if name == "z/bad":
