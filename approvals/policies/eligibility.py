@@ -31,12 +31,12 @@ class Candidate:
     kind: str
     targets: frozenset[str]
     member_id: str = ""
-    agent: str = ""
     email: str = ""
     key_id: str = ""
     key_may_decide: bool = False
     confirmed: bool = False
     absent: tuple[Absent, ...] = ()
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Requester:
     """Who started the run. For an agent, `member_id` is its owner's; `behalf` whom it, or a substitute, acted for."""
 
     member_id: str = ""
-    agent: str = ""
     key_id: str = ""
     behalf: str = ""
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

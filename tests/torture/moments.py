@@ -13,8 +13,8 @@ from flowapp.audit.models import AuditEntry
 from flowapp.engine.models import Run
 from tests.process.ledger import Effect
 from tests.torture.attempts import CLOCK_ERROR
+from tests.torture.terms import FAILURES, NAPS, ON_THE_MINUTE
 from tests.torture.witness import Fired
-from tests.torture.workflows import FAILURES, NAPS, ON_THE_MINUTE
 
 OFTEN = {"sleep": 1, "retry": FAILURES, "prompt": 1}  # how often a wait of this kind may run out under one name
 

@@ -19,3 +19,8 @@ CONTROLS = {
     "decision": "double decisions",
 }
 ACKNOWLEDGED = "control:"  # begins the ledger's keys by which processes say that a safeguard is out
+
+# What the judges know of the workload without importing it: importing registers its workflows.
+NAPS = (("act:1", "woke from 0.4:1", 0.4), ("woke from 0.4:1", "woke from 2.0:1", 2.0))  # of `sleeps`, in seconds
+FAILURES = 2  # of `retries`, before it succeeds
+ON_THE_MINUTE = "on-the-minute"

@@ -17,7 +17,7 @@ from django.db import connection
 
 from flowapp import Context, Cron, Retry, step, workflow
 from tests.process import ledger
-from tests.torture.terms import LEDGER
+from tests.torture.terms import FAILURES, LEDGER, ON_THE_MINUTE
 
 LARGE = 90_000  # characters: more than a claim preloads
 SIGNALS = 4
@@ -25,9 +25,6 @@ KINDS = (
     "steps", "fans-out", "retries", "signals", "sleeps", "asks", "listens", "writes", "has-children", "is-large",
     "at-most-once", "runs-out",
 )  # fmt: skip
-NAPS = (("act:1", "woke from 0.4:1", 0.4), ("woke from 0.4:1", "woke from 2.0:1", 2.0))  # of `sleeps`, in seconds
-FAILURES = 2  # of `retries`, before it succeeds
-ON_THE_MINUTE = "on-the-minute"
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Sydney")
 _deployed = 1
 
