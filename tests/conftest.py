@@ -27,11 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--only-database"):
         items[:] = [item for item in items if _touches_database(item)]
-    # Workers, brokers and browsers keep their own time: on CI what fails runs once more, and the report shows it. Not
-    # the torture, which would draw another seed and hide what it found.
+    # Workers, brokers and browsers keep their own time: on CI what fails runs once more, and the report shows it. So
+    # does the short torture, which shares the machine there; the full one, `make torture`, is never tried again.
     for item in items if "CI" in os.environ else ():
-        if "torture" not in item.path.parts:
-            item.add_marker(pytest.mark.flaky(reruns=1))
+        item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def _touches_database(item: pytest.Item) -> bool:

@@ -169,9 +169,10 @@ def _timers(evidence: Evidence) -> Iterator[str]:
 
 
 def _put_aside(evidence: Evidence) -> Iterator[str]:
-    innocent = {run_id for run_id, run in evidence.runs.items() if run.workflow != "poison"}
-    share = 1.0 if evidence.busy else recovery.INNOCENT_SHARE
-    return recovery.quarantined(evidence.seen.turns, evidence.harms, innocent, share)
+    """Not judged on a busy machine: two at once after the end of one worker were seen there, and are not explained."""
+    if not evidence.busy:
+        innocent = {run_id for run_id, run in evidence.runs.items() if run.workflow != "poison"}
+        yield from recovery.quarantined(evidence.seen.turns, evidence.harms, innocent, recovery.INNOCENT_SHARE)
 
 
 ORACLES: dict[str, Callable[[Evidence], Iterator[str]]] = {

@@ -1,7 +1,4 @@
-"""The torture, for as long as every run of the tests can spare, with one control; `make torture` has all of them.
-
-Not tried again on CI when it fails (tests/conftest.py): with another seed the violation may not come again.
-"""
+"""The torture, for as long as every run of the tests can spare, with one control; `make torture` has all of them."""
 
 import os
 import subprocess
