@@ -85,7 +85,7 @@ def targets_of(by: Actor) -> frozenset[str]:
 
 def may_answer(by: Actor) -> bool:
     """Whether this actor may answer anything at all: in a session, or by a key that was granted it (SECURITY 11)."""
-    return by.key_id is None or tenancy.key_allows(by.key_id, APPROVALS_DECIDE)
+    return tenancy.may_answer(by)
 
 
 def manages(by: Actor) -> bool:

@@ -13,7 +13,6 @@ from django.db.models import Q, QuerySet
 from . import queries
 from .actors import Actor
 from .errors import NotAllowed, NotHere, Unfit
-from .keys import APPROVALS_DECIDE
 from .models import Absence, Member, Role, Workspace
 from .scope import current
 from .signals import tell
@@ -117,7 +116,7 @@ def _whole() -> QuerySet[Absence]:
 
 def _allow(member: Member, by: Actor) -> None:
     """A substitute decides in a member's place, so a key that may not decide may not name one either."""
-    if by.key_id is not None and not queries.key_allows(by.key_id, APPROVALS_DECIDE):
+    if not queries.may_answer(by):
         raise NotAllowed("This API key may not say who stands in: it was not granted approvals:decide.")
     if by.member_id == member.pk:
         return

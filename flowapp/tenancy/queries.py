@@ -103,6 +103,11 @@ def key_allows(key_id: UUID, scope: str) -> bool:
     return any(scope in granted for granted in live.values_list("scopes", flat=True))
 
 
+def may_answer(by: Actor) -> bool:
+    """Whether this actor may answer anything at all: in a session, or by a key that was granted it (SECURITY 11)."""
+    return by.key_id is None or key_allows(by.key_id, keys.APPROVALS_DECIDE)
+
+
 def actor_for(member: Member, key: ApiKey | None = None) -> Actor:
     """The person as an actor, through a key of theirs if one was used."""
     return Actor("person", member.user.email, str(member.user), member.pk, key.pk if key else None)

@@ -121,12 +121,22 @@ def cast(transactional_db: None) -> Any:
     return factories.cast()
 
 
-@pytest.fixture
-def manager(page: Page, cast: Any, embedded_worker: Any) -> Page:
-    """Bo's browser, signed in."""
-    page.goto("/")
-    page.get_by_label("Email").fill(cast.bo.user.email)
+def _signed_in(page: Page, member: Any) -> Page:
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(member.user.email)
     page.get_by_label("Password", exact=True).fill(factories.PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     return page
+
+
+@pytest.fixture
+def manager(page: Page, cast: Any, embedded_worker: Any) -> Page:
+    """Bo's browser, signed in."""
+    return _signed_in(page, cast.bo)
+
+
+@pytest.fixture
+def owner(page: Page, cast: Any, embedded_worker: Any) -> Page:
+    """Ana's browser, signed in."""
+    return _signed_in(page, cast.ana)

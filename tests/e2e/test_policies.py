@@ -22,17 +22,6 @@ __all__ = ["cast"]
 pytestmark = pytest.mark.own_servers
 
 
-@pytest.fixture
-def owner(page: Page, cast: Any, embedded_worker: Any) -> Page:
-    """Ana's browser, signed in."""
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(cast.ana.user.email)
-    page.get_by_label("Password", exact=True).fill(factories.PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
-    return page
-
-
 def ask(cast: Any) -> Any:
     flows.OPTIONS.clear()
     with scoped(cast.acme.pk):

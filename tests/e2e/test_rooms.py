@@ -12,24 +12,12 @@ from flowapp.engine import runs
 from flowapp.tenancy import agents
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
-from tests import factories
 from tests.approvals import flows, making
 from tests.e2e.looks import clean, every_look
 from tests.integrations.webhooks import making as webhooks
 from tests.operations.flows import waits
 
 pytestmark = pytest.mark.own_servers
-
-
-@pytest.fixture
-def owner(page: Page, cast: Any, embedded_worker: Any) -> Page:
-    """Ana's browser, signed in."""
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(cast.ana.user.email)
-    page.get_by_label("Password", exact=True).fill(factories.PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
-    return page
 
 
 def looked_at(page: Page, *paths: str) -> None:

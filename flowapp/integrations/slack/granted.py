@@ -5,10 +5,9 @@ from __future__ import annotations
 from flowapp.tenancy import queries
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.errors import NotAllowed
-from flowapp.tenancy.keys import APPROVALS_DECIDE
 
 
 def check_granted(by: Actor) -> None:
     """Raises NotAllowed when this was asked through a key that may not decide."""
-    if by.key_id is not None and not queries.key_allows(by.key_id, APPROVALS_DECIDE):
+    if not queries.may_answer(by):
         raise NotAllowed("This API key may not arrange who answers in Slack: it was not granted approvals:decide.")
