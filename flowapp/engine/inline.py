@@ -49,7 +49,7 @@ async def execute(
     executor = _RehearsingExecutor(loop, commits, _run_sync, always_suspend=always_suspend)
     executor.rehearsal = rehearsal
     commits.crashed = executor.abandon_all
-    claim = sync_to_async(claims.claim, thread_sensitive=True)
+    claim = sync_to_async(partial(claims.claim, leased=False), thread_sensitive=True)
     while claimed := await claim(WORKER, queues, CLAIM_AT_MOST):
         over = [loop.create_future() for _ in claimed]
         for one, ended in zip(claimed, over, strict=True):

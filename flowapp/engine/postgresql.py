@@ -91,12 +91,16 @@ _READY = "status = 'queued' AND NOT held AND claims BETWEEN %(least)s AND %(most
 _LINE = f"engine_run WHERE queue = ANY(%(queues)s) AND {_READY}"
 _ORDERED = f"""(SELECT true FROM {_LINE} AND (NOT priority = 0 OR overtaken)
         ORDER BY workspace_id, priority DESC, id LIMIT 1)"""
+# Asked in the same statement, and of the server's clock too: who slept through its lease, even between telling the time
+# and asking, would claim what is at once taken from it again as from the dead.
+_LEASED = """EXISTS (SELECT 1 FROM engine_worker
+        WHERE id = %(worker)s AND lease_until > GREATEST(%(now)s, clock_timestamp()))"""
 _CLAIM = f"""
     UPDATE engine_run SET status = 'running', worker_id = %(worker)s, fence = fence + 1, claims = claims + 1,
         wake = false, started_at = COALESCE(started_at, %(now)s), updated_at = %(now)s
     WHERE id = ANY(ARRAY(
         SELECT id FROM {_LINE} ORDER BY rank, vtime, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-    )) AND {_ORDERED} IS NULL RETURNING id, rank, vtime"""
+    )) AND {_ORDERED} IS NULL AND (NOT %(leased)s OR {_LEASED}) RETURNING id, rank, vtime"""
 _OF_ALL_QUEUES, _OF_ONE_QUEUE = "cardinality(%(queues)s::text[]) = 0", "queue = %(queues)s"  # each with its index
 
 
@@ -228,7 +232,9 @@ def _values(row: Model) -> list[Any]:
     return [field.get_db_prep_save(getattr(row, field.attname), connection) for field in _fields(type(row))]
 
 
-def claim(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int]) -> list[UUID] | None:
+def claim(
+    worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int], *, leased: bool
+) -> list[UUID] | None:
     """Take up to `limit` ready runs that have been claimed so often since their last progress.
 
     None, and nothing taken, while somebody in this line has a priority.
@@ -237,7 +243,7 @@ def claim(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int,
     if len(queues) == 1:
         line["queues"] = queues[0]
     with _cursor() as cursor:
-        taking = {"worker": worker_id, "now": clock.now(), "limit": limit}
+        taking = {"worker": worker_id, "leased": leased, "now": clock.now(), "limit": limit}
         cursor.execute(_of(queues, _CLAIM), line | taking)
         rows = cursor.fetchall()
         if not rows and cursor.execute(_of(queues, f"SELECT {_ORDERED}"), line).fetchone() != (None,):

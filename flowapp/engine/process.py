@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import Error, connection, connections
 
-from . import signals, sweep, telemetry
+from . import sessions, signals, sweep, telemetry
 from .executor import Executor
 from .group_commit import GroupCommit
 from .lease import Lease
@@ -28,6 +28,7 @@ class EngineProcess:
     """Executes runs in this process. `claim` takes ready ones; `drive` executes one until it suspends or ends."""
 
     def __init__(self, kind: str, *, concurrency: int, queues: Sequence[str] = ()) -> None:
+        sessions.name_ours()
         self.queues = list(queues)
         self.concurrency = concurrency
         self.stopping = threading.Event()

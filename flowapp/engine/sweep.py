@@ -16,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from flowapp.tenancy.scope import scoped
 
-from . import arrivals, clock, facts, parents, signals, timers
+from . import arrivals, clock, facts, parents, sessions, signals, timers
 from .line import claims, knowledge
 from .models import Checkpoint, Run, Timer, Wait, Worker
 from .states import RunStatus
@@ -27,6 +27,7 @@ BATCH = 500
 POISON_CLAIMS = 3  # unclean ends in a row, without progress, after which a person must look
 GRACE = timedelta(seconds=2)  # what is younger is being looked at by who wrote it
 FORGET_WORKERS_AFTER = timedelta(hours=1)
+FROZEN_AT_MOST = timedelta(minutes=1)  # in a transaction; then PostgreSQL ends it by itself (flowapp/settings.py)
 
 _chores: list[Callable[[], object]] = []
 companions: list[Callable[[], AbstractContextManager[object]]] = []
@@ -64,10 +65,11 @@ def sweep() -> None:
 def recover_expired_runs() -> int:
     """Take the runs of lost workers away from them, so that others may claim them; returns how many."""
     now = clock.now()
-    lost = list(Worker.objects.filter(lease_until__lte=now).values_list("id", flat=True))
+    lost = list(Worker.objects.filter(lease_until__lte=now).only("id", "host", "pid", "lease_until"))
     if not lost:
         return 0
-    recovered = recover_runs_of(lost)
+    sessions.end_those_of(worker for worker in lost if worker.lease_until > now - FROZEN_AT_MOST)
+    recovered = recover_runs_of([worker.id for worker in lost])
     # Not one that still holds runs, beyond this batch: they would be nobody's for ever.
     holding = Run.unscoped.filter(status=RunStatus.RUNNING, worker_id=OuterRef("id"))
     Worker.objects.filter(~Exists(holding), lease_until__lte=now - FORGET_WORKERS_AFTER).delete()

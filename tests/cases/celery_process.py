@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,12 @@ from celery import Celery
 from django.db import connection
 
 from flowapp.dispatch.celery import MESSAGE_EXPIRES, TASK
-from flowapp.engine import clock, signals
+from flowapp.engine import clock, sessions, signals
 
 from .shared import Shared
 
 PATIENCE = 20.0
-NAME = "flowapp-case"  # of the workers' connections to the database
+NAME = "flowapp-case"  # of the workers' connections to the database, until the engine names them
 
 
 class CeleryProcess:
@@ -105,8 +106,9 @@ class CeleryProcess:
         for pid in self._pids:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+        names = [NAME, *(sessions.name(socket.gethostname(), pid) for pid in self._pids)]
         self._pids.clear()
-        _until(lambda: not _connections(), "the killed workers' connections did not end")
+        _until(lambda: not _connections(names), "the killed workers' connections did not end")
 
 
 def _until(condition: Callable[[], object], otherwise: str) -> None:
@@ -124,9 +126,9 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _connections() -> int:
+def _connections(names: Sequence[str]) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [NAME])
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = ANY(%s)", [names])
         return int(cursor.fetchone()[0])
 
 

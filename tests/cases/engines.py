@@ -287,18 +287,30 @@ class Engine:
 
 def dead_worker() -> Worker:
     """A worker whose lease ran out."""
+    worker = live_worker()
+    die(worker)
+    return worker
+
+
+def live_worker() -> Worker:
+    """A worker of which nothing but its row exists."""
     now = clock.now()
-    past = now - timedelta(seconds=1)
     return Worker.objects.create(
         id=uuid7(),
         kind="embedded",
         host="elsewhere",
         pid=1,
         concurrency=1,
-        started_at=past,
-        heartbeat_at=past,
-        lease_until=past,
+        started_at=now,
+        heartbeat_at=now,
+        lease_until=now + timedelta(seconds=15),
     )
+
+
+def die(worker: Worker) -> None:
+    """Have its lease run out."""
+    worker.lease_until = clock.now() - timedelta(seconds=1)
+    worker.save(update_fields=["lease_until"])
 
 
 @contextmanager

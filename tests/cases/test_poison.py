@@ -9,7 +9,7 @@ from flowapp.engine import clock, sweep
 from flowapp.engine.line import claims
 from flowapp.engine.models import Run, Worker
 from tests.cases import effects
-from tests.cases.engines import Engine, dead_worker, ended
+from tests.cases.engines import Engine, die, ended, live_worker
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -19,10 +19,11 @@ async def body(ctx: Context) -> str:
     return "done"
 
 
-def die(queue: str = "default") -> list[object]:
+def claim_and_die(queue: str = "default") -> list[object]:
     """A worker claims what it may, and dies."""
-    worker = dead_worker()
+    worker = live_worker()
     claimed = claims.claim(worker.id, [queue], 10)
+    die(worker)
     sweep.recover_expired_runs()
     return [one.run.id for one in claimed]
 
@@ -31,10 +32,10 @@ def test_it_is_set_aside():
     run = body.start()
     for _ in range(3):
         assert run.status == "queued"
-        assert die() == [run.id]
+        assert claim_and_die() == [run.id]
     assert run.status == "needs_attention"
     assert "3 times" in run.error["message"]
-    assert die() == []
+    assert claim_and_die() == []
 
 
 def test_neighbours_are_not_blamed():
@@ -48,8 +49,9 @@ def test_neighbours_are_not_blamed():
 
 def die_if(poison: object) -> list[object]:
     """A worker claims what it may, and dies when the poison is among it; otherwise it completes them."""
-    worker = dead_worker()
+    worker = live_worker()
     claimed = claims.claim(worker.id, ["default"], 10)
+    die(worker)
     if poison not in [one.run.id for one in claimed]:
         Run.objects.filter(id__in=[one.run.id for one in claimed]).update(status="completed", worker_id=None)
     sweep.recover_expired_runs()
@@ -82,7 +84,7 @@ def test_of_what_a_run_sent_elsewhere_the_run_tells(engine: Engine, how: str, na
     run = sending.start(how)
     engine.until(lambda: run.status == "waiting")
     for _ in range(3):
-        assert len(die("elsewhere")) == 1
+        assert len(claim_and_die("elsewhere")) == 1
     engine.sweep(settle=False)
     engine.until(lambda: run.status == "needs_attention")
     assert (run.status, run.error["type"]) == ("needs_attention", "ChildNeedsAttention")

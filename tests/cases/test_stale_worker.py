@@ -93,6 +93,18 @@ def stands() -> str:
     return effects.effect(who)
 
 
+@pytest.mark.parametrize("priority", [0, 1])
+def test_it_claims_nothing(priority: int):
+    run = body.start()
+    Run.objects.update(priority=priority)
+    old = lease()
+    clock.shift("16s")
+    assert claims.claim(old.worker_id, ["default"], 1) == []
+    sweep.sweep()
+    assert (run.status, Run.objects.get().claims) == ("queued", 0)
+    assert len(claims.claim(lease().worker_id, ["default"], 1)) == 1
+
+
 @workflow(name="stopped-worker")
 async def standing(ctx: Context) -> str:
     who = await stands()

@@ -120,9 +120,9 @@ def _without_claim_check() -> None:
     _replace(postgresql, "claim", partial(_claim, postgresql.claim))
 
 
-def _claim(claim: Callable[..., list[UUID] | None], *given: Any) -> list[UUID] | None:
+def _claim(claim: Callable[..., list[UUID] | None], *given: Any, leased: bool) -> list[UUID] | None:
     _meet("claim")
-    return claim(*given)
+    return claim(*given, leased=leased)
 
 
 def _statements(part: str) -> dict[str, str]:

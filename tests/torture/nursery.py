@@ -14,8 +14,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.torture.witness import WRITER
-
 CONCURRENCY = 8
 PREFORK_CHILDREN = 3
 
@@ -23,7 +21,6 @@ PREFORK_CHILDREN = 3
 def main() -> None:
     """Fork workers until the input ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    os.register_at_fork(after_in_child=_sign)
     import django
 
     django.setup()
@@ -40,11 +37,6 @@ def main() -> None:
             _live(json.loads(line))
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
-
-
-def _sign() -> None:
-    """Name this process's connections to the database, so that its triggers know who writes."""
-    os.environ["PGAPPNAME"] = f"{WRITER}{os.getpid()}"
 
 
 def _live(order: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from django.db.models import F, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest, Length
 
 from flowapp.engine import clock, postgresql, signals
-from flowapp.engine.models import READY, Attempt, Checkpoint, Run, Wait
+from flowapp.engine.models import READY, Attempt, Checkpoint, Run, Wait, Worker
 from flowapp.engine.records import Claimed, History, Key, Recorded
 from flowapp.engine.states import RunStatus
 from flowapp.tenancy.models import Workspace
@@ -26,14 +26,17 @@ TRIES, TRY_AGAIN = 3, 0.005  # seconds between; while another claim holds all th
 SUSPECT_CLAIMS = 2  # after so many unclean ends in a row a run may be what takes its workers down
 
 
-def claim(worker_id: UUID, queues: Sequence[str], limit: int, *, suspects: bool = True) -> list[Claimed]:
+def claim(
+    worker_id: UUID, queues: Sequence[str], limit: int, *, suspects: bool = True, leased: bool = True
+) -> list[Claimed]:
     """Take up to `limit` ready runs of these queues (none named: of all), in fair order, each with its history.
 
+    Nothing once the worker's lease has run out; `leased=False` is for who executes in its own thread, without a lease.
     A worker holds at most one suspect at a time, so that of those who die with it only the guilty one is blamed again.
     """
-    ids = _take(worker_id, queues, limit, (0, SUSPECT_CLAIMS - 1))
+    ids = _take(worker_id, queues, limit, (0, SUSPECT_CLAIMS - 1), leased)
     if suspects and len(ids) < limit and not _holds_suspect(worker_id):
-        ids += _take(worker_id, queues, 1, (SUSPECT_CLAIMS, 2**31 - 1))
+        ids += _take(worker_id, queues, 1, (SUSPECT_CLAIMS, 2**31 - 1), leased)
     runs = {run.id: run for run in Run.unscoped.filter(id__in=ids).defer("output", "search")} if ids else {}
     histories = load_histories([run.id for run in runs.values() if run.fence > 1])
     return [Claimed(runs[id_], histories.get(id_, History())) for id_ in ids if id_ in runs]
@@ -54,17 +57,17 @@ def _holds_suspect(worker_id: UUID) -> bool:
     return held.filter(claims__gt=SUSPECT_CLAIMS).exists()
 
 
-def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int]) -> list[UUID]:
+def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int, int], leased: bool) -> list[UUID]:
     cap, some_left = caps.binding(), knowledge.anything_left()
     if cap is None and not some_left and connection.vendor == "postgresql":
-        taken = postgresql.claim(worker_id, queues, limit, claims)
+        taken = postgresql.claim(worker_id, queues, limit, claims, leased=leased)
         if taken is not None:
             return taken
     ready = _ready(queues).filter(claims__range=claims)
     if some_left:
         ready = knowledge.without(ready)
     for _ in range(TRIES):
-        ids = _choose_and_take(worker_id, ready, limit, cap)
+        ids = _choose_and_take(worker_id, ready, limit, cap, leased)
         if ids or cap is not None or connection.vendor != "postgresql" or not turns.matter(ready):
             break
         time.sleep(TRY_AGAIN)
@@ -72,7 +75,9 @@ def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int,
 
 
 @transaction.atomic
-def _choose_and_take(worker_id: UUID, ready: models.QuerySet[Run], limit: int, cap: int | None) -> list[UUID]:
+def _choose_and_take(
+    worker_id: UUID, ready: models.QuerySet[Run], limit: int, cap: int | None, leased: bool
+) -> list[UUID]:
     # SQLite has one writer at a time, so choosing and taking in one transaction is enough; elsewhere a lock is taken.
     line = ready.order_by("rank", "vtime", "id")
     if cap is not None:
@@ -82,7 +87,10 @@ def _choose_and_take(worker_id: UUID, ready: models.QuerySet[Run], limit: int, c
     if ids:
         ids = turns.given(ids, ready) if turns.matter(ready) else ids
         now = clock.now()
-        Run.unscoped.filter(id__in=ids).update(
+        chosen = Run.unscoped.filter(id__in=ids)
+        if leased:
+            chosen = chosen.filter(models.Exists(Worker.objects.filter(id=worker_id, lease_until__gt=now)))
+        taken = chosen.update(
             status=RunStatus.RUNNING,
             worker_id=worker_id,
             fence=F("fence") + 1,
@@ -92,6 +100,7 @@ def _choose_and_take(worker_id: UUID, ready: models.QuerySet[Run], limit: int, c
             started_at=Coalesce("started_at", Value(now, output_field=models.DateTimeField())),
             updated_at=now,
         )
+        return ids if taken else []
     return ids
 
 
