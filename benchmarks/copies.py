@@ -8,6 +8,7 @@ _TABLES = {
     "approvals_prompt": ("id", "run_id"),
     "approvals_assignment": ("id", "prompt_id"),
     "approvals_promptword": ("prompt_id",),
+    "approvals_decision": ("id", "prompt_id"),
 }
 # Columns that are not generated from others.
 _WRITTEN = "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND is_generated = 'NEVER'"

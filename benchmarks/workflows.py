@@ -37,7 +37,8 @@ async def signalled(ctx: Context, steps: int) -> float:
 @workflow(name="bench-decided")
 async def decided(ctx: Context, order: dict[str, Any]) -> float:
     """A person's decision, and one more step, which says when it began."""
-    await ctx.prompt("review", type="review", title=order.get("title", ""), data=order, assign="role:owner")
+    assign = order.get("assign", "role:owner")
+    await ctx.prompt("review", type="review", title=order.get("title", ""), data=order, assign=assign)
     return await moment()
 
 

@@ -15,18 +15,23 @@ _REAL = 100
 _COPIES = 999
 _STEPS = 10_000
 _REQUESTS = 40  # a round
+# Each page, and how many rows of its list, or others that it names, it has to show: an empty one says nothing.
 _PAGES = {
-    "run list": "/runs/",
-    "run list of one status": "/runs/?status=waiting",
-    "run page": "/runs/{run}/",
-    "inbox": "/inbox/",
-    "inbox of groups": "/inbox/?scope=groups",
-    "inbox, unassigned": "/inbox/?scope=unassigned",
-    "a prompt, with similar decisions": "/inbox/{prompt}/",
-    "inbox by amount": "/inbox/?sort=amount",
-    "inbox, search for a word of all": "/inbox/?sort=&q=review",
-    "inbox, search for a word of one": "/inbox/?q=zebra",
-    "inbox, search for what none has": "/inbox/?q=nowhere",
+    "run list": ("/runs/", 20),
+    "run list of one status": ("/runs/?status=waiting", 20),
+    "run page": ("/runs/{run}/", 1),
+    "inbox": ("/inbox/", 20),
+    "inbox of groups": ("/inbox/?scope=groups", 20),
+    "inbox, unassigned": ("/inbox/?scope=unassigned", 20),
+    "inbox, done": ("/inbox/?scope=done", 20),
+    "inbox, oldest first": ("/inbox/?sort=oldest", 20),
+    "inbox, newest first": ("/inbox/?sort=newest", 20),
+    "inbox, due first": ("/inbox/?sort=due", 20),
+    "inbox by amount": ("/inbox/?sort=amount", 20),
+    "a prompt, with similar decisions": ("/inbox/{prompt}/", 3),
+    "inbox, search for a word of all": ("/inbox/?sort=&q=review", 20),
+    "inbox, search for a word of one": ("/inbox/?q=zebra", 1),
+    "inbox, search for what none has": ("/inbox/?q=nowhere", 0),
 }
 
 
@@ -36,16 +41,16 @@ def measure(setting: Setting) -> list[Row]:
     with Contest(unit="ms") as contest:
         for copies, url in urls.items():
             contest.enter(_name(copies), Side("flowapp_pages", url=url), _filled(copies))
-        for line, page in _PAGES.items():
+        for line, (page, shown) in _PAGES.items():
             for copies in urls:
-                contest.again(_name(copies), _page(page))
+                contest.again(_name(copies), _page(page, shown))
             took = contest.run(setting.rounds)
             failed = "; ".join(contest.failures.values())
             few, many = took.get(_name(0)), took.get(_name(_COPIES))
-            note = f"each row a run that waits for a decision of mine; {_REAL} really ran, the rest are copies"
+            note = f"each row a run with a question for me, a quarter answered; {_REAL} really ran, the rest are copies"
             goal = Goal(1.5, 1.1, "x", at_most=True)
             rows.append(Row(f"{line}, p95, 100,000 rows", many, f"{_FEW} rows", few, goal, failed or note))
-        contest.again(_name(0), _page("/runs/{long}/"))
+        contest.again(_name(0), _page("/runs/{long}/", 1))
         took = contest.run(setting.rounds)
         line, goal = f"page of a run of {_STEPS:,} steps, p95", Goal(1000, 300, " ms", at_most=True)
         rows.append(Row(line, took.get(_name(0)), goal=goal, note="its rows lie beside those of 100 runs"))
@@ -68,9 +73,9 @@ def _filled(copies: int) -> Callable[[Side], Measure]:
     return fill
 
 
-def _page(page: str) -> Callable[[Side], Measure]:
+def _page(page: str, rows: int) -> Callable[[Side], Measure]:
     def warmed_up(side: Side) -> Measure:
-        side.ask(page=page, times=_REQUESTS)
-        return lambda: percentile(side.ask(page=page, times=_REQUESTS)[0]["milliseconds"], 95)
+        side.ask(page=page, times=_REQUESTS, rows=rows)
+        return lambda: percentile(side.ask(page=page, times=_REQUESTS, rows=rows)[0]["milliseconds"], 95)
 
     return warmed_up
