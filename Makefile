@@ -20,7 +20,7 @@ setup: .venv/.installed ## install everything into .venv (quick when nothing cha
 dev: setup ## serve http://localhost:8288 with the demo workspace; PORT=8290 serves it elsewhere
 	@$(BIN)/flowapp dev $(if $(PORT),--port $(PORT))
 
-test: setup ## every test: all on SQLite, what touches the database on PostgreSQL as well
+test: setup ## every test: all on SQLite, what depends on the database on PostgreSQL as well
 	@.ci/run-tests
 
 check: setup ## format, lint, types, import contracts, migrations, known vulnerabilities

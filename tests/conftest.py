@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,12 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
 
-from tests import emptying, servers
+from tests import distributing, emptying, prepared, servers
+from tests.environment import backend
 
 if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
     from flowapp.dispatch.embedded import EmbeddedDispatcher
 
 hypothesis.settings.register_profile("flowapp", deadline=None, derandomize="CI" in os.environ)
@@ -27,10 +31,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--only-database"):
         items[:] = [item for item in items if _touches_database(item)]
-    # Workers, brokers and browsers keep their own time: on CI what fails runs once more, and the report shows it. So
-    # does the short torture, which shares the machine there; the full one, `make torture`, is never tried again.
+    # Workers, brokers and browsers keep their own time: on CI what fails runs once more, and the report shows it.
+    # The short torture says itself when it does; the full one, `make torture`, is never tried again.
     for item in items if "CI" in os.environ else ():
         item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling":
+    return distributing.FirstWaits(config, log)
+
+
+def pytest_sessionstart() -> None:
+    distributing.step_back()
 
 
 def _touches_database(item: pytest.Item) -> bool:
@@ -50,16 +62,43 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    # In memory, SQLite knows no WAL and other threads' connections meet table locks; Flowapp never runs that way.
-    databases: dict[str, dict[str, Any]] = settings.DATABASES
-    for alias, database in databases.items():
-        if database["ENGINE"].endswith("sqlite3"):
-            database.setdefault("TEST", {})["NAME"] = str(Path(os.environ["FLOWAPP_HOME"], f"test-{alias}.sqlite3"))
+    test = settings.DATABASES["default"].setdefault("TEST", {})
+    if backend() == "sqlite":
+        # In memory, SQLite knows no WAL and other threads' connections meet table locks; Flowapp never runs that way.
+        test["NAME"] = str(Path(os.environ["FLOWAPP_HOME"], "test.sqlite3"))
+        shutil.copy(prepared.sqlite(), test["NAME"])
+    else:
+        test["TEMPLATE"] = prepared.postgres(servers.Postgres(os.environ["FLOWAPP_TEST_DATABASE_URL"]))
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Take the copied file as it is; it goes with its folder."""
+    return backend() == "sqlite"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_emptying() -> None:
     emptying.install()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_found_once() -> Iterator[None]:
+    """Every test client has middleware of its own, and WhiteNoise's would look for all static files again."""
+    from whitenoise.middleware import WhiteNoiseMiddleware
+
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, Any] = {}
+
+    def add(middleware: Any) -> None:
+        if not found:
+            look(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +112,14 @@ def postgres_server() -> Iterator[servers.Postgres]:
 def postgres_url(postgres_server: servers.Postgres) -> Iterator[str]:
     """The URL of an empty PostgreSQL database, dropped after the test."""
     url = postgres_server.new_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_server: servers.Postgres) -> Iterator[str]:
+    """The URL of a PostgreSQL database that is migrated, dropped after the test."""
+    url = postgres_server.new_database(like=prepared.postgres(postgres_server))
     yield url
     postgres_server.drop_database(url)
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests import loopback, servers
+from tests import loopback, prepared, servers
 
 BACKENDS = ("sqlite", "postgresql")
 
@@ -53,6 +53,10 @@ def _share_servers(config: pytest.Config) -> None:
     if not _is_worker() and (distributed or backend() == "postgresql"):
         server = _running.enter_context(servers.postgres())
         os.environ["FLOWAPP_TEST_DATABASE_URL"] = server.url
+    if not _is_worker():
+        _running.enter_context(prepared.folder())
+    if not _is_worker() and distributed:
+        _running.enter_context(prepared.begun(backend()))  # while the workers collect
 
 
 def _set_variables() -> None:

@@ -112,11 +112,12 @@ class Postgres:
         self.url = url
         self.server = server
 
-    def new_database(self) -> str:
-        """Create an empty database and return its URL."""
+    def new_database(self, like: str = "template1") -> str:
+        """Create a database, empty or a copy of the one called so, and return its URL."""
         name = f"flowapp_{uuid.uuid4().hex[:12]}"
+        names = map(sql.Identifier, (name, like))
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def drop_database(self, url: str) -> None:
