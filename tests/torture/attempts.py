@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tests.process.ledger import Effect
+from tests.torture.cluster import Harm
 from tests.torture.harms import AROUND, Harms
 from tests.torture.witness import Stored
 
@@ -72,24 +73,30 @@ class Attempts:
         ]
 
     def unexplained(self) -> Iterator[str]:
-        """Attempts made again though nothing was done to the process that was in the step."""
+        """Attempts made again though nothing was done to the process that was in the step: each harm cuts off a step
+        once."""
+        spent: dict[str, set[Harm]] = defaultdict(set)
         for one, following in self.extra:
             if following.number < one.number:
                 yield f"{one.key}: attempt {following.number} was made after attempt {one.number}"
-            elif not self._cut_off(one, following):
+            elif not self._cut_off(one, following, spent[one.key]):
                 yield f"{one.key}: begun by {one.pid}, to which nothing was done, and {_later(one, following)}"
-        moved = [one for one, following in self.extra if one.pid != following.pid]
-        if len(moved) > self.in_flight():
-            yield f"{len(moved)} attempts were made again, with {self.in_flight()} in flight when a process was harmed"
         for key, begins in self.begins.items():
             if ONCE in key and len(begins) > 1:
                 yield f"{key}: an at-most-once step was begun {len(begins)} times"
 
-    def _cut_off(self, one: Begin, following: Begin) -> bool:
-        if self.harms.between(one.pid, one.at, following.at):
-            return True
+    def _cut_off(self, one: Begin, following: Begin, spent: set[Harm]) -> bool:
+        for harm in self.harms.between(one.pid, one.at, following.at):
+            if harm not in spent and self._in_flight(one, harm):
+                spent.add(harm)
+                return True
         rolled_back = ATOMIC in one.key and one.pid == following.pid
         return rolled_back and bool(self.harms.of_database(one.at, following.at))
+
+    def was_cut_off(self, key: str, end: float) -> bool:
+        """Whether the process in which a step began was harmed until then, and its outcome was never stored."""
+        begun = self.begins.get(key, [])
+        return key not in self.committed and any(self.harms.between(one.pid, one.at, end) for one in begun)
 
     def after_checkpoint(self) -> Iterator[str]:
         """Steps begun again although their checkpoint was stored."""
@@ -111,13 +118,12 @@ class Attempts:
     def in_flight(self) -> int:
         """How many steps were in flight when the process that they ran in was harmed, over all harms."""
         begins = [one for begun in self.begins.values() for one in begun]
-        return len({(one.key, one.pid) for one in begins if self._in_flight_at_a_harm(one)})
+        harmed = ((one, harm) for one in begins for harm in self.harms.of[one.pid])
+        return len({(one.key, one.pid) for one, harm in harmed if self._in_flight(one, harm)})
 
-    def _in_flight_at_a_harm(self, one: Begin) -> bool:
+    def _in_flight(self, one: Begin, harm: Harm) -> bool:
         stored = self.committed.get(one.key)
-        return any(
-            one.at <= harm.until + AROUND and (stored is None or stored >= harm.at) for harm in self.harms.of[one.pid]
-        )
+        return one.at <= harm.until + AROUND and (stored is None or stored >= harm.at)
 
 
 def _later(one: Begin, following: Begin) -> str:

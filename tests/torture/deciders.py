@@ -257,7 +257,7 @@ def _people(slack: SlackServer) -> list[Person]:
     for number in range(ASKED):
         member, channel = factories.member(f"Manager {number}", Role.MANAGER), CHANNELS[number % len(CHANNELS)]
         key = factories.api_key(member, "approvals:decide")[1]
-        found.append(Person(channel, member, _session(member), key, f"U0{number}"))
+        found.append(Person(channel, member, _session(member), key, f"U0{number}", scripts=number < len(CHANNELS)))
         wanted = {way: "now" if way == channel else "never" for way in ("email", "slack")}
         preferences.choose(
             member=member, choices={"group": wanted}, digest_hour=8, zone="UTC", by=factories.actor(member)

@@ -10,9 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db import Error, close_old_connections, connection
@@ -26,6 +24,8 @@ from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import SYSTEM, Actor
 from flowapp.tenancy.scope import scoped
 from tests.torture import workflows
+from tests.torture.started import Started
+from tests.torture.terms import SIGNALS
 
 LIVE_AT_MOST = 70  # runs
 SCRIPTS = 24  # at once
@@ -33,17 +33,6 @@ SCRIPTS = 24  # at once
 
 class GaveUp(Exception):
     """The torture is over."""
-
-
-@dataclass(slots=True)
-class Started:
-    """A run that somebody started, and what they know of it."""
-
-    kind: str
-    n: int
-    version: int
-    run_id: UUID | None = None
-    won: tuple[str, ...] = ()
 
 
 class Load:
@@ -137,7 +126,7 @@ class Load:
             connection.close()
 
     def _signal(self, run_id: UUID) -> None:
-        for number in range(workflows.SIGNALS):
+        for number in range(SIGNALS):
             time.sleep(self._random.uniform(0, 0.5))
 
             def send(number: int = number) -> None:
@@ -198,22 +187,3 @@ class Load:
             if self._over.is_set():
                 raise GaveUp
             time.sleep(0.4)
-
-
-def expected(started: Started) -> Any:
-    """The right output; None where it follows from something else."""
-    n = started.n
-    outputs: dict[str, Any] = {
-        "steps": 5 * n + 10 if started.version == 1 else 2 * n + 1,
-        "fans-out": 7 * n + 6,
-        "retries": 2 * n,
-        "signals": list(range(workflows.SIGNALS)),
-        "sleeps": n,
-        "listens": n,
-        "writes": 3 * n + 1,
-        "has-children": 6 * n + 6,
-        "is-large": workflows.LARGE + n,
-        "at-most-once": 2 * n,
-        "runs-out": "deny by nobody",
-    }
-    return outputs.get(started.kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +17,12 @@ from tests.process.ledger import Effect
 from tests.torture import moments, recovery
 from tests.torture.attempts import Attempts
 from tests.torture.harms import Harms
-from tests.torture.load import Started, expected
 from tests.torture.recovery import Recoveries
+from tests.torture.started import Started, expected
 from tests.torture.witness import Testimony
+
+# Of so many at-most-once runs and more, this share has to complete: putting one aside is the exception.
+AT_MOST_ONCE_RUNS, AT_MOST_ONCE_COMPLETED = 10, 0.5
 
 
 @dataclass
@@ -73,11 +78,30 @@ def _wrong_ends(evidence: Evidence) -> Iterator[str]:
             if run.status != "needs_attention" or (run.error or {}).get("type") != "PoisonRun":
                 yield f"poison {run.id} ended as {run.status}: {run.error}"
         elif run.status != "completed":
-            cut_off = "may run at most once" in (run.error or {}).get("message", "")
-            if not (started.kind == "at-most-once" and cut_off):
+            if not (started.kind == "at-most-once" and _was_cut_off(evidence, run)):
                 yield f"{started.kind} {run.id} ended as {run.status}: {(run.error or {}).get('message')}"
         elif started.kind != "asks" and codec.plain(run.output) != expected(started):
             yield f"{started.kind} {run.id} gave {codec.plain(run.output)!r}, not {expected(started)!r}"
+    ids = [one.run_id for one in evidence.started if one.kind == "at-most-once"]
+    known = [run for run_id in ids if run_id and (run := evidence.runs.get(run_id))]
+    completed = sum(run.status == "completed" for run in known)
+    if len(known) >= AT_MOST_ONCE_RUNS and completed < len(known) * AT_MOST_ONCE_COMPLETED:
+        yield f"only {completed} of {len(known)} at-most-once runs completed"
+
+
+def _was_cut_off(evidence: Evidence, run: Run) -> bool:
+    """Whether a run asks a person about a step that was cut off for cause: its process was harmed while it was in it,
+    or held the run and was harmed before the step could tell the ledger that it begins."""
+    if run.status != "needs_attention" or "may run at most once" not in (run.error or {}).get("message", ""):
+        return False
+    key, turns = f"{run.id}:once:1", evidence.seen.turns.get(run.id, [])
+    end = max((turn.at for turn in turns if turn.status == "needs_attention"), default=math.inf)
+    if evidence.attempts.begins.get(key):
+        return evidence.attempts.was_cut_off(key, end)
+    return key not in evidence.attempts.committed and any(
+        one.worker and lost.taken and evidence.harms.between(evidence.harms.pids.get(one.worker, 0), one.at, lost.at)
+        for one, lost in itertools.pairwise(turns)
+    )
 
 
 def _checkpoints(evidence: Evidence) -> Iterator[str]:

@@ -23,4 +23,6 @@ ACKNOWLEDGED = "control:"  # begins the ledger's keys by which processes say tha
 # What the judges know of the workload without importing it: importing registers its workflows.
 NAPS = (("act:1", "woke from 0.4:1", 0.4), ("woke from 0.4:1", "woke from 2.0:1", 2.0))  # of `sleeps`, in seconds
 FAILURES = 2  # of `retries`, before it succeeds
+SIGNALS = 4  # that `signals` takes
+LARGE = 90_000  # characters of a result of `is-large`: more than a claim preloads
 ON_THE_MINUTE = "on-the-minute"

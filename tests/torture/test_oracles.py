@@ -9,13 +9,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from flowapp.engine import codec
+from flowapp.engine.models import Run
 from tests.process.ledger import Effect
 from tests.torture import moments, recovery
 from tests.torture.attempts import Attempts
 from tests.torture.cluster import Harm
 from tests.torture.figures import Figures
 from tests.torture.harms import Harms, Registered
+from tests.torture.oracles import ORACLES
 from tests.torture.recovery import Recoveries
+from tests.torture.started import Started
 from tests.torture.terms import BLIND, BROKEN, HELD, INVALID
 from tests.torture.verdict import Verdict
 from tests.torture.witness import Fired, Stored, Turn
@@ -50,6 +54,13 @@ SUICIDE = begin(f"{RUN}:kill_my_worker:1", 1, 5.0)
         pytest.param([begin(STEP, 3, 4), begin(STEP, 2, 7)], [KILL], 1, id="done to another process"),
         pytest.param([begin(STEP, 1, 1), begin(STEP, 2, 4)], [KILL], 1, id="done afterwards"),
         pytest.param([begin(STEP, 1, 4), begin(STEP, 2, 7), begin(STEP, 3, 8)], [KILL], 1, id="once too often"),
+        pytest.param([begin(STEP, 1, 4), begin(STEP, 1, 5.05), begin(STEP, 2, 7)], [KILL], 1, id="twice for one harm"),
+        pytest.param(
+            [begin(STEP, 1, 4), begin(STEP, 2, 7), begin(STEP, 1, 12), begin(STEP, 2, 19)],
+            [SLEEP, Harm("kill", 2, 8, 8), Harm("zombie", 1, 14, 18)],
+            0,
+            id="a harm for each",
+        ),
         pytest.param([begin(STEP, 1, 4), begin(STEP, 2, 7)], [OUTAGE], 1, id="an outage alone is no reason"),
         pytest.param([begin(ATOMIC, 1, 4), begin(ATOMIC, 1, 7)], [OUTAGE], 0, id="rolled back by an outage"),
         pytest.param([begin(ATOMIC, 1, 4), begin(ATOMIC, 2, 7)], [OUTAGE], 1, id="rolled back, and elsewhere"),
@@ -87,6 +98,66 @@ def test_a_lease_that_ran_out_is_a_harm_until_its_process_registers_again() -> N
     assert not list(Attempts(begins, known, []).unexplained())
     assert len(known.unprovoked()) == 1
     assert not harms(OUTAGE, workers=lives).unprovoked()
+
+
+def ends(status: str, *told: Effect, done: Any = (), stored: Any = (), turns: Any = ()) -> list[str]:
+    """What is said of an at-most-once run that ended so."""
+    error = None if status == "completed" else {"message": "step 'once' was cut off and may run at most once"}
+    run = Run(id=RUN, workflow="at-most-once", status=status, error=error, output=codec.encode(6))
+    known = harms(*done, ledger=told)
+    evidence: Any = SimpleNamespace(
+        started=[Started("at-most-once", 3, 1, RUN)],
+        runs={RUN: run},
+        harms=known,
+        attempts=Attempts(told, known, stored),
+        seen=SimpleNamespace(turns={RUN: list(turns)}),
+    )
+    return list(ORACLES["wrong ends"](evidence))
+
+
+PUT_ASIDE = "needs_attention"
+ASIDE = Turn(RUN, 9.0, 2, "running", PUT_ASIDE, False, W2, None, 1)
+STORED = [Stored(RUN, ONCE, 1, 1, 4.5)]
+
+
+@pytest.mark.parametrize(
+    ("begins", "facts", "found"),
+    [
+        pytest.param([begin(ONCE, 1, 4)], {"done": [KILL]}, 0, id="cut off by a kill"),
+        pytest.param([begin(ONCE, 1, 4)], {"done": [SLEEP]}, 0, id="cut off by a stop"),
+        pytest.param([begin(ONCE, 1, 4)], {}, 1, id="nothing was done"),
+        pytest.param([begin(ONCE, 3, 4)], {"done": [KILL]}, 1, id="done to another process"),
+        pytest.param([begin(ONCE, 1, 6)], {"done": [KILL]}, 1, id="done before it began"),
+        pytest.param([begin(ONCE, 1, 4)], {"done": [Harm("kill", 1, 12, 12)]}, 1, id="done after it was put aside"),
+        pytest.param([begin(ONCE, 1, 4)], {"done": [KILL], "stored": STORED}, 1, id="though its outcome is known"),
+        pytest.param([], {"done": [KILL]}, 0, id="killed before it could say that it begins"),
+        pytest.param([], {}, 1, id="it never began"),
+    ],
+)
+def test_an_at_most_once_run_is_put_aside_for_cause_alone(begins: list[Effect], facts: Any, found: int) -> None:
+    turns = [claimed(1, W1), lost(7, W1), claimed(8, W2), ASIDE]
+    assert len(ends(PUT_ASIDE, *begins, **{"turns": turns} | facts)) == found
+    assert not ends("completed", *begins, **facts)
+
+
+def test_most_at_most_once_runs_have_to_complete() -> None:
+    ids = [uuid4() for _ in range(12)]
+    begins = [begin(f"{id_}:once:1", 1, 4) for id_ in ids]
+    known = harms(KILL, ledger=begins)
+
+    def told(completed: int) -> list[str]:
+        error = {"message": "step 'once' was cut off and may run at most once"}
+        runs = {id_: Run(id=id_, status=PUT_ASIDE, error=error) for id_ in ids}
+        runs |= {id_: Run(id=id_, status="completed", output=codec.encode(6)) for id_ in ids[:completed]}
+        started = [Started("at-most-once", 3, 1, id_) for id_ in ids]
+        turns: dict[UUID, list[Turn]] = {id_: [] for id_ in ids}
+        seen = SimpleNamespace(turns=turns)
+        attempts = Attempts(begins, known, [])
+        evidence: Any = SimpleNamespace(started=started, runs=runs, harms=known, attempts=attempts, seen=seen)
+        return list(ORACLES["wrong ends"](evidence))
+
+    assert not told(6)
+    assert told(5) == ["only 5 of 12 at-most-once runs completed"]
 
 
 def claimed(at: float, worker: UUID, run: UUID = RUN) -> Turn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 from approvals.models import Decision, Prompt, SignedLink
@@ -15,6 +16,7 @@ from flowapp.engine.models import Run
 from flowapp.integrations.models import OutboxMessage
 from tests.torture.deciders import Asked, Scene, Told
 
+type Asides = Counter[tuple[str, str, str]]  # about which prompt, to whom, in which words
 CONFLICT, GONE = 409, 410
 BUSY = "nothing was decided. Try again"
 
@@ -45,7 +47,7 @@ def _double(scene: Scene, all_asked: Sequence[Asked]) -> Iterator[str]:
 
 def _told(scene: Scene, all_asked: Sequence[Asked]) -> Iterator[str]:
     """Who decided hears that; everybody else who did, what and when. In Slack that is what its server received."""
-    asides: Counter[tuple[str, str]] = Counter()
+    asides: Asides = Counter()
     for asked in all_asked:
         finals = _finals(asked.prompt_id)
         if len(finals) != 1:
@@ -57,22 +59,28 @@ def _told(scene: Scene, all_asked: Sequence[Asked]) -> Iterator[str]:
             if wrong := _answered(told, won, refusal, GONE if final.timed_out else CONFLICT):
                 yield f"{asked.prompt_id}: {told.person.name} by {told.person.channel}: {wrong}"
             if told.answer.later and not won:
-                asides[told.person.slack_id, refusal] += 1
+                asides[str(asked.prompt_id), told.person.slack_id, refusal] += 1
     yield from _in_slack(scene, asides)
 
 
-def _in_slack(scene: Scene, asides: Counter[tuple[str, str]]) -> Iterator[str]:
-    """Whether Slack's server received exactly these, each for the one who pressed."""
-    said = Counter((one["user"], one["text"]) for one in scene.slack.asides)
-    unsaid, more = asides - said, said - asides
-    for (user, text), count in more.items():
+def _in_slack(scene: Scene, asides: Asides) -> Iterator[str]:
+    """Whether Slack's server received exactly these, each for the one who pressed and about what they pressed."""
+    rows = OutboxMessage.objects.filter(channel="slack-aside").values_list("key", "payload")
+    put: Asides = Counter((key.partition(":")[0], told["user"], told["text"]) for key, told in rows)
+    for (_, user, text), count in (put - asides).items():
         if BUSY not in text:  # instead of a refusal: nothing was decided, and they may press again
             yield f"Slack told {user} {count} times: {text}"
-    for person in scene.people:
-        missing = {text: count for (user, text), count in unsaid.items() if user == person.slack_id}
-        put_off = sum(count for (user, text), count in more.items() if user == person.slack_id and BUSY in text)
-        if sum(missing.values()) > put_off:
-            yield f"Slack did not tell {person.name}: {missing}"
+    for (prompt, user, text), count in (asides - put).items():
+        put_off = sum(n for (about, who, said), n in put.items() if (about, who) == (prompt, user) and BUSY in said)
+        if count > put_off:
+            yield f"Slack did not tell {user} of {prompt}: {text}"
+    sent, received = Counter(key[1:] for key in put.elements()), Counter(map(_said, scene.slack.asides))
+    for (user, text), count in ((sent - received) + (received - sent)).items():
+        yield f"Slack received {count} more or less for {user} than was put out: {text}"
+
+
+def _said(aside: dict[str, Any]) -> tuple[str, str]:
+    return aside["user"], aside["text"]
 
 
 def _answered(told: Told, won: bool, refusal: str, status: int) -> str:

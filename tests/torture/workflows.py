@@ -17,10 +17,8 @@ from django.db import connection
 
 from flowapp import Context, Cron, Retry, step, workflow
 from tests.process import ledger
-from tests.torture.terms import FAILURES, LEDGER, ON_THE_MINUTE
+from tests.torture.terms import FAILURES, LARGE, LEDGER, ON_THE_MINUTE, SIGNALS
 
-LARGE = 90_000  # characters: more than a claim preloads
-SIGNALS = 4
 KINDS = (
     "steps", "fans-out", "retries", "signals", "sleeps", "asks", "listens", "writes", "has-children", "is-large",
     "at-most-once", "runs-out",
