@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "flowapp.http.problems.ProblemsMiddleware",
+    "flowapp.http.cookies.CookiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -133,8 +134,10 @@ def _database() -> dict[str, Any]:
     database = _env.database
     if not _env.on_postgresql:
         return database | {"OPTIONS": _SQLITE_OPTIONS}
+    from flowapp import pooling  # with it comes psycopg, which SQLite does without
+
     # Tests create and drop the database under a pool, so they get none.
-    pool = {"pool": _POOL} if _env.mode != "test" else {}
+    pool = {"pool": _POOL | {"check": pooling.check}} if _env.mode != "test" else {}
     return database | {"OPTIONS": _POSTGRESQL_OPTIONS | database["OPTIONS"] | pool, "CONN_HEALTH_CHECKS": bool(pool)}
 
 
@@ -255,9 +258,10 @@ EMAIL_SUBJECT_PREFIX = ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"theirs": {"()": "flowapp.http.logs.TheirFault"}},
     "formatters": {"line": {"()": "flowapp.http.logs.Formatter", "as_json": _env.log_format == "json"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["theirs"]},
         "warnings": {"class": "logging.StreamHandler", "formatter": "line", "level": "WARNING"},
         "told": {"class": "logging.StreamHandler", "formatter": "line", "level": _env.log_level},
         "runs": {"class": "flowapp.engine.upkeep.logbook.RunHandler", "level": "INFO"},

@@ -1,10 +1,12 @@
 """The cap on request bodies, counted as they arrive: Django alone would first write all of it to disk."""
 
 import json
+import logging
 from typing import Any
 
 from .problems import CONTENT_TYPE, Problem
 
+logger = logging.getLogger("flowapp.http")
 _Scope = dict[str, Any]
 
 
@@ -26,11 +28,12 @@ class BodyLimit:
         if _announced(scope) > self.most:
             await self._refuse(send)
             return
-        counted = 0
+        counted, gone = 0, False
 
         async def counting() -> Any:
-            nonlocal counted
+            nonlocal counted, gone
             message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
             counted += len(message.get("body", b""))
             if counted > self.most:
                 raise _TooLarge
@@ -40,6 +43,11 @@ class BodyLimit:
             await self.app(scope, counting, send)
         except _TooLarge:
             await self._refuse(send)
+        except Exception as error:
+            if not gone:
+                raise
+            # Views' own errors were logged further in; what comes this far is the machinery, cut off in its midst.
+            logger.info("a client left before its request was over: %s", error)
 
     async def _refuse(self, send: Any) -> None:
         problem = Problem("too-large", f"The body is over the limit of {self.most} bytes: send less.")
@@ -50,4 +58,5 @@ class BodyLimit:
 
 def _announced(scope: _Scope) -> int:
     value = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(value) if value.isdigit() else 0
+    # Of more digits than any size has, the first ones say enough.
+    return int(value[:18]) if value.isdigit() else 0

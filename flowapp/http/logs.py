@@ -9,6 +9,7 @@ from typing import Any
 from flowapp.audit.origin import origin
 from flowapp.engine import whereabouts
 
+LONGEST = 300  # characters of a line about a request that cannot be read
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
     "asctime",
@@ -16,6 +17,18 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "taskName",
     "flowapp_kept",
 }
+
+
+class TheirFault(logging.Filter):
+    """Makes one quiet line of what Django reports with a traceback though only the request was wrong."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security."):
+            words = record.getMessage()
+            record.msg, record.args = "".join(one if one.isprintable() else "?" for one in words)[:LONGEST], ()
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.exc_info = record.exc_text = None
+        return True
 
 
 class Formatter(logging.Formatter):
@@ -27,6 +40,15 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return json.dumps(self._fields(record), default=str) if self.as_json else super().format(record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The readable line, with the run and step that said it as the lists and `flowapp dev` name them."""
+        line = super().formatMessage(record)
+        if (where := whereabouts.here()) is None:
+            return line
+        again = f"#{where.occurrence}" if where.occurrence > 1 else ""
+        step = f", step {where.step}{again}" if where.step else ""
+        return f"{line} (run {str(where.run_id)[-8:]}{step})"
 
     def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
         fields = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}

@@ -30,6 +30,7 @@ TYPES = {
     "too-large": (413, "What was sent is too large"),
     "rate-limited": (429, "Too many requests"),
 }
+UNREADABLE = "The request cannot be read."
 # Plain HTTP answers that need no type of their own (RFC 9457, section 4.2.1)
 _PLAIN = {405: "This method is not allowed here", 500: "Something went wrong on our side", 503: "Try again in a moment"}
 
@@ -145,10 +146,15 @@ def _for_programs(request: HttpRequest, response: HttpResponseBase) -> HttpRespo
 def _of_status(status: int) -> Problem:
     same = [type for type, (number, _) in TYPES.items() if number == status]
     if status == 400:
-        return Problem("invalid", "The request cannot be read.", 400)
+        return Problem("invalid", UNREADABLE, 400)
     if len(same) == 1:
         return Problem(same[0], TYPES[same[0]][1] + ".")
     return Problem("about:blank", _PLAIN.get(status, "Error") + ".", status)
+
+
+def unreadable(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler400: a host that is not ours, a form that is none. Its log line says which."""
+    return respond(request, Problem("invalid", UNREADABLE, 400))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:

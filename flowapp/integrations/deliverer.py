@@ -1,7 +1,7 @@
 """The threads that deliver the outbox, beside the sweeper of every worker.
 
-A slow receiver delays only what its own workspace sends through the same channel: workspaces take turns, and each may
-hold half of a channel's threads.
+A slow receiver delays only what is sent to itself: workspaces take turns, and so do the receivers of each. A workspace
+may hold half of a channel's threads, one receiver a third of these.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from uuid import UUID
 
 from django.db import Error, connections
 
 from flowapp.engine import sweep
 
 from . import delivery, outbox
+from .delivery import Line
 from .models import OutboxMessage
 
 logger = logging.getLogger("flowapp.integrations")
@@ -34,8 +34,8 @@ class Deliverer:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._pools: dict[str, ThreadPoolExecutor] = {}
-        # Messages under way, by channel and workspace.
-        self._busy: defaultdict[str, Counter[UUID]] = defaultdict(Counter)
+        # Messages under way, by channel and line.
+        self._busy: defaultdict[str, Counter[Line]] = defaultdict(Counter)
         self._lock = threading.Lock()
         self._prune_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="flowapp-outbox", daemon=True)
@@ -68,7 +68,7 @@ class Deliverer:
 
     def _round(self) -> None:
         try:
-            for channel in delivery.channels():
+            for channel in delivery.due_channels():
                 while not self._stopping.is_set() and self._send_some(channel):
                     pass
             if time.monotonic() >= self._prune_at:
@@ -96,7 +96,7 @@ class Deliverer:
         if name not in self._pools:
             self._pools[name] = ThreadPoolExecutor(THREADS, thread_name_prefix=f"flowapp-outbox-{name}")
         with self._lock:
-            self._busy[name][message.workspace_id] += 1
+            self._busy[name][message.workspace_id, message.receiver] += 1
         try:
             self._pools[name].submit(_send, message).add_done_callback(lambda over: self._done(message, over))
         except RuntimeError:  # stopping: after its lease it is sent elsewhere
@@ -104,7 +104,7 @@ class Deliverer:
 
     def _done(self, message: OutboxMessage, over: Future[None] | None) -> None:
         with self._lock:
-            self._busy[message.channel][message.workspace_id] -= 1
+            self._busy[message.channel][message.workspace_id, message.receiver] -= 1
         if over is not None and not over.cancelled() and (error := over.exception()):
             logger.warning("how a message went could not be noted; it is sent again after its lease: %s", error)
         outbox.bell.set()

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db import connection, models, transaction
+from django.db.models import Count, F, Min, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from flowapp.engine import clock
 from flowapp.tenancy.scope import scoped
@@ -23,10 +24,12 @@ LEASE = timedelta(minutes=2)  # longer than any sender's own timeouts
 FIRST_PAUSE = 5.0  # seconds
 LONGEST_PAUSE = 3600.0
 DEAD_AFTER = timedelta(days=1)
-MOST_EACH = 3  # messages of a channel that a process sends at once for one workspace
+MOST_EACH = 6  # messages of a channel that a process sends at once for one workspace
+MOST_FOR_ONE = 2  # and of these to one receiver
 KEEP_SENT = timedelta(days=7)
 LONGEST_ERROR = 2000  # characters
 PRUNE_AT_ONCE = 1000
+type Line = tuple[UUID, str]  # what waits for one receiver: the workspace that sends, and who gets it
 
 
 def deliver(*channels: str) -> int:
@@ -39,40 +42,72 @@ def deliver(*channels: str) -> int:
     return tried
 
 
-def claim(channel: str, limit: int, under_way: Mapping[UUID, int] | None = None) -> list[OutboxMessage]:
+def claim(channel: str, limit: int, under_way: Mapping[Line, int] | None = None) -> list[OutboxMessage]:
     """Take up to `limit` due messages of a channel, the longest waiting first; nobody else sends them for now.
 
-    With `under_way`, how many messages of each workspace this process is sending, workspaces take turns: none gets
-    more than MOST_EACH, and whoever has least under way comes first.
+    With `under_way`, how many messages of each line this process is sending, the lines take turns (`turns`).
     """
     now = clock.now()
     due = OutboxMessage.unscoped.filter(channel=channel, status=OutboxStatus.PENDING, due_at__lte=now)
-    if not due.exists():  # read without a lock, which on SQLite would be everybody's
+    # What there is to do is read without a lock, which on SQLite would be everybody's.
+    share = None if under_way is None else turns(_waiting(due), under_way, limit)
+    if not (due.exists() if share is None else share):
         return []
     with transaction.atomic():
         skip = connection.features.has_select_for_update_skip_locked
         found = due.order_by("due_at").select_for_update(skip_locked=skip)
-        rows = list(found[:limit]) if under_way is None else _in_turn(found, limit, Counter(under_way))
-        for row in rows:
-            row.attempts, row.due_at = row.attempts + 1, now + LEASE
-            row.first_tried_at = row.first_tried_at or now
-        OutboxMessage.unscoped.bulk_update(rows, ["attempts", "due_at", "first_tried_at"])
+        rows = list(found[:limit]) if share is None else _in_turn(found, share)
+        first = Coalesce("first_tried_at", Value(now, models.DateTimeField()))
+        taken = OutboxMessage.unscoped.filter(pk__in=[row.pk for row in rows])
+        taken.update(attempts=F("attempts") + 1, due_at=now + LEASE, first_tried_at=first)
+    for row in rows:
+        row.attempts, row.due_at = row.attempts + 1, now + LEASE
+        row.first_tried_at = row.first_tried_at or now
     return rows
 
 
-def _in_turn(found: QuerySet[OutboxMessage], limit: int, under_way: Counter[UUID]) -> list[OutboxMessage]:
-    """One message for each workspace with least under way, then for those with one more, up to MOST_EACH."""
+def due_channels() -> list[str]:
+    """The channels that have something to send now."""
+    due = OutboxMessage.unscoped.filter(channel__in=channels(), status=OutboxStatus.PENDING, due_at__lte=clock.now())
+    return list(due.order_by().values_list("channel", flat=True).distinct())
+
+
+def _waiting(due: QuerySet[OutboxMessage]) -> dict[Line, int]:
+    """How many wait in each line, the longest waiting line first."""
+    lines = due.order_by().values_list("workspace_id", "receiver").annotate(n=Count("id"), first=Min("due_at"))
+    return {(one[0], one[1]): one[2] for one in sorted(lines, key=lambda one: one[3])}
+
+
+def _in_turn(found: QuerySet[OutboxMessage], share: Mapping[Line, int]) -> list[OutboxMessage]:
+    """The messages whose turn it is. Of a line that another process is at, what that one left."""
     taken: list[OutboxMessage] = []
-    for least in range(MOST_EACH):
-        while len(taken) < limit:
-            served = [workspace for workspace, count in under_way.items() if count > least]
-            others = found.exclude(workspace_id__in=served).exclude(pk__in=[one.pk for one in taken])
-            firsts = {row.workspace_id: row for row in reversed(others[: limit - len(taken)])}
-            if not firsts:
-                break
-            taken += firsts.values()
-            under_way.update(firsts.keys())
+    for (workspace_id, receiver), many in share.items():
+        taken += found.filter(workspace_id=workspace_id, receiver=receiver)[:many]
     return taken
+
+
+def turns(waiting: Mapping[Line, int], under_way: Mapping[Line, int], limit: int) -> Counter[Line]:
+    """How many messages of each line to send now; `waiting` says how many there are, the longest waiting line first.
+
+    Next is always the workspace with least under way, and of it the receiver with least; none gets more than its share.
+    """
+    of_line, of_workspace = Counter(under_way), Counter[UUID]()
+    for (workspace_id, _), count in under_way.items():
+        of_workspace[workspace_id] += count
+    chosen: Counter[Line] = Counter()
+    while chosen.total() < limit:
+        open_ = [
+            line
+            for line, count in waiting.items()
+            if chosen[line] < count and of_line[line] < MOST_FOR_ONE and of_workspace[line[0]] < MOST_EACH
+        ]
+        if not open_:
+            break
+        line = min(open_, key=lambda line: (of_workspace[line[0]], of_line[line]))
+        chosen[line] += 1
+        of_line[line] += 1
+        of_workspace[line[0]] += 1
+    return chosen
 
 
 def send(message: OutboxMessage) -> None:

@@ -1,4 +1,4 @@
-"""The tables of the integrations: what is on its way out."""
+"""The tables of the integrations: what is on its way out; the others' files are named here."""
 
 from typing import Final
 
@@ -9,11 +9,13 @@ from flowapp.tenancy.models import Workspace
 from flowapp.tenancy.scope import ScopedModel
 
 from . import webhook_tables  # Django looks for tables in this module only
+from .queue_tables import QueueState
 from .slack_tables import SlackConnection, SlackLinkRequest, SlackMessage, SlackUser
 
 __all__ = [
     "OutboxMessage",
     "OutboxStatus",
+    "QueueState",
     "SlackConnection",
     "SlackLinkRequest",
     "SlackMessage",
@@ -44,6 +46,10 @@ class OutboxMessage(ScopedModel):
     id = models.UUIDField(primary_key=True, editable=False, help_text="Made of workspace, channel and key.")
     channel = models.CharField(max_length=40, help_text="Which sender delivers it.")
     key = models.CharField(max_length=200, help_text="What it is, once in its workspace and channel.")
+    # With a default in the database: while a deploy rolls, processes that do not know it insert, too.
+    receiver = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text="Which of the channel's it goes to."
+    )
     payload = models.JSONField(default=dict)
     status = models.CharField(max_length=10, choices=OutboxStatus, default=OutboxStatus.PENDING)
     due_at = models.DateTimeField(help_text="When it is to be tried next.")

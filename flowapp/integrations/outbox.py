@@ -12,7 +12,7 @@ grows; after a day of that the message is dead, and an admin may replay it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -52,12 +52,20 @@ def sender(channel: str) -> Callable[[Sender], Sender]:
     return decorate
 
 
-def put(channel: str, key: str, payload: dict[str, Any], due_at: datetime | None = None) -> UUID:
-    """Queue a message of the workspace in scope in the caller's transaction; its id. Of a key only the first counts."""
-    row = message(channel, key, payload, due_at)
-    OutboxMessage.objects.bulk_create([row], ignore_conflicts=True)
-    kick()
+def put(channel: str, key: str, payload: dict[str, Any], due_at: datetime | None = None, *, receiver: str = "") -> UUID:
+    """Queue a message of the workspace in scope in the caller's transaction; its id. Of a key only the first counts.
+
+    `receiver`: where a channel has several, which one it goes to: they take turns.
+    """
+    row = message(channel, key, payload, due_at, receiver=receiver)
+    put_all([row])
     return row.pk
+
+
+def put_all(rows: Sequence[OutboxMessage]) -> None:
+    """The same for several at once, made by `message`."""
+    OutboxMessage.objects.bulk_create(rows, ignore_conflicts=True)
+    kick()
 
 
 def is_queued(channel: str, key: str) -> bool:
@@ -72,7 +80,13 @@ def let_go() -> None:
 
 
 def message(
-    channel: str, key: str, payload: dict[str, Any], due_at: datetime | None = None, *, workspace_id: UUID | None = None
+    channel: str,
+    key: str,
+    payload: dict[str, Any],
+    due_at: datetime | None = None,
+    *,
+    workspace_id: UUID | None = None,
+    receiver: str = "",
 ) -> OutboxMessage:
     """The same, unsaved, for whoever inserts it with rows of their own; then `kick` in that transaction."""
     workspace_id, now = workspace_id or current(), clock.now()
@@ -81,6 +95,7 @@ def message(
         workspace_id=workspace_id,
         channel=channel,
         key=key,
+        receiver=receiver,
         payload=payload,
         due_at=due_at or now,
         created_at=now,

@@ -135,6 +135,10 @@ class WebhookDelivery(ScopedModel):
     attempts = models.PositiveIntegerField(default=0)
     answer = models.PositiveIntegerField(null=True, help_text="The last response's status.")
     error = models.TextField(blank=True)
+    # With a default in the database: while a deploy rolls, processes that do not know it insert, too.
+    hops = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Which webhook of Flowapp in a row it goes to, if it goes to one."
+    )
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     next_try_at: datetime | None = None  # no column: when its message in the outbox is due; queries.py fills it in

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from flowapp.http.limits import BodyLimit
 
 
@@ -47,6 +49,26 @@ async def test_an_announced_body_over_the_cap_is_not_read() -> None:
 async def test_an_unannounced_body_is_cut_off() -> None:
     status, body, unread = await answer([b"123456"] * 5)
     assert (status, json.loads(body)["status"], unread) == (413, 413, 3)
+
+
+@pytest.mark.parametrize("kind", ["http.disconnect", "http.request"])
+async def test_what_breaks_once_the_client_is_gone_is_no_error_of_ours(kind: str, caplog: Any) -> None:
+    """A body shorter than announced, and then nothing: the server below may stumble over its end."""
+
+    async def stumbles(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await receive()
+        raise RuntimeError("already quit")
+
+    async def receive() -> dict[str, Any]:
+        return {"type": kind}
+
+    answered = BodyLimit(stumbles, most=10)({"type": "http", "headers": []}, receive, None)
+    if kind == "http.disconnect":
+        await answered
+        assert [one.levelname for one in caplog.records if one.exc_info] == []
+    else:
+        with pytest.raises(RuntimeError, match="already quit"):
+            await answered
 
 
 async def test_other_protocols_pass() -> None:

@@ -183,17 +183,31 @@ def test_a_workspace_whose_receivers_hang_holds_up_no_other(acme, embedded_worke
     stuck.set()
 
 
-def test_workspaces_take_turns(acme):
+def test_workspaces_take_turns_and_so_do_the_receivers_of_one(acme):
     """Whoever has least under way comes first, however long the others' lines are; and none has more than its share."""
     others = [factories.workspace(name).pk for name in ("one", "two")]
     for workspace in (acme.pk, *others):
         with scoped(workspace):
-            for number in range(6):
-                put("test", str(number), {})
+            for number in range(24):
+                put("test", str(number), {}, receiver=f"r{number // 6}")
         clock.shift("1s")
-    under_way = Counter({acme.pk: 2, others[0]: 1})
-    claimed = [one.workspace_id for one in delivery.claim("test", 3, under_way)]
-    assert Counter(claimed) == {others[0]: 1, others[1]: 2}
-    rest = delivery.claim("test", 50, Counter({acme.pk: delivery.MOST_EACH}))
+    under_way = Counter({(acme.pk, "r0"): 2, (others[0], "r0"): 1})
+    claimed = [(one.workspace_id, one.receiver) for one in delivery.claim("test", 3, under_way)]
+    assert set(claimed) == {(others[0], "r1"), (others[1], "r0"), (others[1], "r1")}
+    rest = delivery.claim("test", 50, Counter({(acme.pk, "r0"): delivery.MOST_EACH}))
     assert Counter(one.workspace_id for one in rest) == dict.fromkeys(others, delivery.MOST_EACH)
-    assert delivery.claim("test", 50, Counter(dict.fromkeys((acme.pk, *others), delivery.MOST_EACH))) == []
+    each = Counter((one.workspace_id, one.receiver) for one in rest)
+    assert max(each.values()) == delivery.MOST_FOR_ONE
+    assert {receiver for _, receiver in each} == {"r0", "r1", "r2", "r3"}
+    full = Counter({(one, "r3"): delivery.MOST_EACH for one in (acme.pk, *others)})
+    assert delivery.claim("test", 50, full) == []
+
+
+def test_a_receiver_alone_has_its_share_and_no_more(acme):
+    for number in range(10):
+        put("test", str(number), {}, receiver="only")
+    put("test", "later", {}, receiver="other")
+    assert Counter(one.receiver for one in delivery.claim("test", 50, Counter())) == {
+        "only": delivery.MOST_FOR_ONE,
+        "other": 1,
+    }

@@ -14,6 +14,7 @@ from django.db import connections
 from flowapp.engine import sweep
 
 from .sources import Source, parse
+from .states import Telling
 
 logger = logging.getLogger("flowapp.integrations")
 LONGEST_PAUSE = 30.0  # seconds between looks for a broker or a database that is away
@@ -38,6 +39,7 @@ class Consumer:
         self._source = source
         self._stopping = threading.Event()
         self._pause = 0.0  # seconds before the next try to connect
+        self._telling = Telling(source)
         self._thread = threading.Thread(target=self._run, name=f"flowapp-queue-{source.queue}", daemon=True)
 
     def start(self) -> None:
@@ -60,6 +62,7 @@ class Consumer:
             except Exception as error:  # noqa: BLE001 - redis, kombu, its transports and the database raise many kinds
                 self._pause = min(max(1.0, self._pause * 2), LONGEST_PAUSE)
                 logger.warning("%s is not read just now: %s: %s", self._source.label, type(error).__name__, error)
+                self._telling.fails(error)
             finally:
                 connections.close_all()
 
@@ -69,6 +72,7 @@ class Consumer:
             while not self._stopping.is_set():
                 reader.round()
                 self._pause = 0.0
+                self._telling.reads()
         finally:
             reader.close()
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from pydantic_core import from_json
-
+from flowapp.engine import incoming
 from flowapp.engine.triggering import events
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.models import Workspace
@@ -41,6 +40,8 @@ def publish(source: Source, message: Message) -> events.Published:
     name = source.event or message.name
     if not name:
         raise BadMessage("it names no event, and neither does the source")
+    if flaw := incoming.flaw_of(name):
+        raise BadMessage(f"its event's name: {flaw}")
     data = data_of(message.body)
     workspace_id = Workspace.objects.filter(slug=source.workspace).values_list("pk", flat=True).first()
     if workspace_id is None:
@@ -53,9 +54,11 @@ def publish(source: Source, message: Message) -> events.Published:
 def data_of(body: bytes) -> Any:
     """The body as JSON values. Raises BadMessage."""
     try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise BadMessage(f"its data is not JSON: {error}") from None
+        return incoming.read(body)
+    except incoming.NotJson as error:
+        raise BadMessage(f"its data is {error}") from None
+    except incoming.Unfit as unfit:
+        raise BadMessage(f"its data cannot be kept: {unfit}") from None
 
 
 def text(fields: Mapping[Any, Any], name: str) -> str:
@@ -70,4 +73,6 @@ def event_id(source: Source, id: str) -> str | None:
         return None
     within = f"{source.label}@{sha256(source.place.encode()).hexdigest()[:12]}"
     whole = f"{within}:{id}"
-    return whole if len(whole) <= _LONGEST_ID else f"{within}:{sha256(id.encode()).hexdigest()[:48]}"
+    if len(whole) <= _LONGEST_ID and incoming.flaw_of(id) is None:
+        return whole
+    return f"{within}:{sha256(id.encode(errors='surrogatepass')).hexdigest()[:48]}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -57,15 +57,13 @@ def show(subject: UUID, member: Member, render: Render) -> None:
     if connected is None:
         return
     slack = client(connections.bot_token(connected))
-    row, _ = SlackMessage.objects.get_or_create(subject=subject, member=member)
-    with _alone(row):
-        row.refresh_from_db()
+    until = clock.now() + _BUSY
+    row, new = SlackMessage.objects.get_or_create(subject=subject, member=member, defaults={"busy_until": until})
+    with _alone(row, until, held=new):
         shown = render()
         with delivering():
             _write(slack, row, member, shown)
-        if row.live != shown.live:
-            row.live = shown.live
-            row.save(update_fields=["live"])
+        row.live = shown.live
 
 
 def _write(slack: WebClient, row: SlackMessage, member: Member, shown: Shown) -> None:
@@ -75,7 +73,6 @@ def _write(slack: WebClient, row: SlackMessage, member: Member, shown: Shown) ->
         let_go()
         posted = slack.chat_postMessage(channel=account, text=shown.text, blocks=shown.blocks, unfurl_links=False)
         row.channel, row.ts = str(posted["channel"]), str(posted["ts"])
-        row.save(update_fields=["channel", "ts"])
 
 
 def remark(subject: UUID, member: Member, text: str) -> None:
@@ -97,8 +94,14 @@ def show_at(channel: str, ts: str, shown: Shown) -> None:
 
 def stands_at(subject: UUID, member: Member) -> tuple[str, str] | None:
     """Where the member's message about the subject is known to stand."""
-    row = SlackMessage.objects.filter(subject=subject, member=member).exclude(ts="").first()
-    return (row.channel, row.ts) if row else None
+    row = known(subject, member)
+    return (row.channel, row.ts) if row and row.ts else None
+
+
+def known(subject: UUID, member: Member) -> SlackMessage | None:
+    """What is known of the member's message about the subject, posted already or about to be."""
+    found: SlackMessage | None = SlackMessage.objects.filter(subject=subject, member=member).first()
+    return found
 
 
 def close_some(connected: SlackConnection, limit: int, words: Shown) -> bool:
@@ -106,9 +109,9 @@ def close_some(connected: SlackConnection, limit: int, words: Shown) -> bool:
     slack = client(connections.bot_token(connected))
     rows = list(SlackMessage.objects.filter(live=True).exclude(ts="").order_by("id")[: limit + 1])
     for row in rows[:limit]:
-        with _alone(row), delivering():
+        with _alone(row, clock.now() + _BUSY), delivering():
             _update(slack, row, words)
-        SlackMessage.objects.filter(pk=row.pk).update(live=False)
+            row.live = False
     return len(rows) <= limit
 
 
@@ -121,12 +124,17 @@ def _update(slack: WebClient, row: SlackMessage, shown: Shown) -> None:
 
 
 @contextmanager
-def _alone(row: SlackMessage) -> Iterator[None]:
-    now = clock.now()
-    mine = SlackMessage.objects.filter(pk=row.pk)
-    if not mine.filter(Q(busy_until=None) | Q(busy_until__lte=now)).update(busy_until=now + _BUSY):
+def _alone(row: SlackMessage, until: datetime, *, held: bool = False) -> Iterator[None]:
+    """Nobody else writes the message meanwhile, as it was when the row was read; then keep what the row says.
+
+    `held`: it was created that way.
+    """
+    same = SlackMessage.objects.filter(pk=row.pk, channel=row.channel, ts=row.ts, live=row.live)
+    free = same.filter(Q(busy_until=None) | Q(busy_until__lte=clock.now()))
+    if not held and not free.update(busy_until=until):
         raise TryAgain("the message is just being written", after=0.5)
     try:
         yield
     finally:
-        mine.filter(busy_until=now + _BUSY).update(busy_until=None)
+        mine = SlackMessage.objects.filter(pk=row.pk, busy_until=until)
+        mine.update(busy_until=None, channel=row.channel, ts=row.ts, live=row.live)

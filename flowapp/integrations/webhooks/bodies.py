@@ -11,11 +11,10 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pydantic_core import from_json
+from flowapp.engine import incoming
 
 from .signatures import Scheme
 
-MAX_DEPTH = 64
 LONGEST_ID, LONGEST_NAME = 200, 200
 TYPE = "{type}"  # in an event's name: what the sender says has happened
 FORM = "application/x-www-form-urlencoded"
@@ -66,32 +65,17 @@ def _member(data: Any, name: str) -> str:
 
 def _json(body: bytes) -> Any:
     try:
-        data = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
+        return incoming.read(body)
+    except incoming.NotJson as error:
         raise Unusable(f"the body is neither JSON nor a form: {error}") from None
-    if _too_deep(data):
-        raise Unusable(f"the body is nested deeper than {MAX_DEPTH} levels")
-    return data
+    except incoming.Unfit as unfit:
+        raise Unusable(str(unfit)) from None
 
 
 def _fields(body: bytes) -> dict[str, str]:
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000)
+        fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000))
+        incoming.judge(fields)
     except ValueError as error:
         raise Unusable(f"the form cannot be read: {error}") from None
-    return dict(pairs)
-
-
-def _too_deep(value: Any) -> bool:
-    layer = [value]
-    for _ in range(MAX_DEPTH + 1):
-        layer = [child for one in layer for child in _children(one)]
-        if not layer:
-            return False
-    return True
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [*value, *value.values()]
-    return value if isinstance(value, list) else []
+    return fields

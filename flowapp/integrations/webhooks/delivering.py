@@ -25,8 +25,8 @@ from flowapp.integrations.webhook_tables import (
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.secrets import Unreadable
 
-from . import posting, signatures
-from .outgoing import CHANNEL, SENDER
+from . import loops, posting, signatures
+from .outgoing import CHANNEL
 from .posting import Answer
 from .signatures import Scheme
 
@@ -49,6 +49,8 @@ def send(message: OutboxMessage) -> None:
     last = now - (message.first_tried_at or now) >= DEAD_AFTER
     if not endpoint.enabled:
         _fail(delivery, "the endpoint is disabled")
+    if refusal := loops.too_many(delivery.hops):
+        _fail(delivery, f"not sent: {refusal}")
     if endpoint.quiet_until and endpoint.quiet_until > now and not last:
         # Else one that lets every request run into its timeout would keep the threads from all the others.
         raise TryAgain("the endpoint does not answer just now", after=(endpoint.quiet_until - now).total_seconds())
@@ -58,7 +60,7 @@ def send(message: OutboxMessage) -> None:
     disabled = _note(delivery, answer, now=now, last=last)
     if answer.accepted:
         return
-    if answer.refused or disabled or last:
+    if answer.refused or answer.goes_round or disabled or last:
         raise GiveUp(answer.error)
     raise TryAgain(answer.error, after=answer.retry_after)
 
@@ -70,7 +72,7 @@ def _headers(delivery: WebhookDelivery, endpoint: WebhookEndpoint, now: datetime
         _fail(delivery, str(unreadable))
     id = f"msg_{delivery.pk.hex}"
     signed = signatures.sign(Scheme.STANDARD, secrets, bytes(delivery.body), id=id, at=now)
-    own = {"User-Agent": "Flowapp-Webhooks/1", SENDER: str(endpoint.workspace_id)}
+    own = {"User-Agent": "Flowapp-Webhooks/1", **loops.headers(endpoint.workspace_id, delivery.hops)}
     return {"Content-Type": "application/json", **own, **signed}
 
 
@@ -91,7 +93,7 @@ def _note(delivery: WebhookDelivery, answer: Answer, *, now: datetime, last: boo
     disabled = _judge(endpoint, answer, now)
     row = WebhookDelivery.objects.select_for_update(no_key=True).defer("body").get(pk=delivery.pk)
     row.attempts, row.answer, row.error = row.attempts + 1, answer.status, answer.error
-    over = answer.accepted or answer.refused or disabled or last
+    over = answer.accepted or answer.refused or answer.goes_round or disabled or last
     if over:
         row.status = DeliveryStatus.DELIVERED if answer.accepted else DeliveryStatus.FAILED
         row.ended_at = clock.now()

@@ -16,6 +16,7 @@ from flowapp.engine.facts import Fact
 from flowapp.integrations import outbox
 from flowapp.integrations.webhook_tables import DeliveryStatus, WebhookDelivery, WebhookEndpoint
 from flowapp.tenancy.actors import Actor
+from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.scope import current
 
 from . import addresses, outgoing, signatures
@@ -28,11 +29,15 @@ MOST_PATTERNS = 50
 
 
 @transaction.atomic
-def create(*, name: str, url: str, events: Sequence[str], by: Actor, secret: str = "") -> tuple[WebhookEndpoint, str]:
-    """A new endpoint and its secret, which is shown this once. Raises Invalid."""
+def create(
+    *, name: str, url: str, events: Sequence[str], by: Actor, secret: str = "", id: UUID | None = None
+) -> tuple[WebhookEndpoint, str]:
+    """A new endpoint and its secret, which is shown this once. Raises Invalid; IntegrityError for an id in use."""
     name, url, patterns = _fit(name, url, events)
     secret = _fit_secret(secret)
-    endpoint = WebhookEndpoint(workspace_id=current(), name=name, url=url, events=patterns, created_at=clock.now())
+    endpoint = WebhookEndpoint(
+        workspace_id=current(), id=id or uuid7(), name=name, url=url, events=patterns, created_at=clock.now()
+    )
     endpoint.take_secret(secret)
     endpoint.save(force_insert=True)
     _note(endpoint, by, "webhook-endpoint.created", after=_shown(endpoint))
@@ -102,7 +107,7 @@ def replay(delivery_id: UUID, *, by: Actor) -> WebhookDelivery:
         delivery.status, delivery.rounds, delivery.ended_at = DeliveryStatus.PENDING, delivery.rounds + 1, None
         delivery.save(update_fields=["status", "rounds", "ended_at"])
         carrier = outgoing.carrier(delivery)
-        outbox.put(carrier.channel, carrier.key, carrier.payload)
+        outbox.put(carrier.channel, carrier.key, carrier.payload, receiver=carrier.receiver)
         audit.record(
             by=by,
             verb="webhook-endpoint.replayed",

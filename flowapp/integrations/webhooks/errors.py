@@ -28,8 +28,12 @@ class Disabled(Exception):
 
 
 class Refused(Exception):
-    """A request to a webhook whose signature is not good. Nothing of it is kept but this."""
+    """A request to a webhook that is not taken in: its signature is not good. Nothing of it is kept but this."""
 
     def __init__(self, webhook_id: UUID, workspace_id: UUID, reason: str) -> None:
         self.webhook_id, self.workspace_id = webhook_id, workspace_id
         super().__init__(reason)
+
+
+class GoesRound(Refused):
+    """Its signature is good, but Flowapp sent it, and it would be sent again, without end."""

@@ -17,7 +17,6 @@ from flowapp.integrations.models import OutboxMessage
 from flowapp.integrations.webhook_tables import WebhookDelivery, WebhookEndpoint
 
 CHANNEL = "webhook"
-SENDER = "Flowapp-From"  # the header with the workspace that sends, which takes none of that in again
 LOOK_EVERY = 1.0  # seconds for which a process knows by heart which workspaces have endpoints
 
 
@@ -62,9 +61,9 @@ def wants(patterns: Iterable[str], name: str) -> bool:
 
 def enqueue(endpoints: Sequence[WebhookEndpoint], fact: Fact) -> list[WebhookDelivery]:
     """Deliveries of a fact to these endpoints, and the messages that will carry them, in the caller's transaction."""
-    body = content(fact)
+    body, hops = content(fact), fact.hops + 1
     rows = [
-        WebhookDelivery(endpoint=one, fact_id=fact.id, name=fact.name, body=body, created_at=clock.now())
+        WebhookDelivery(endpoint=one, fact_id=fact.id, name=fact.name, body=body, hops=hops, created_at=clock.now())
         for one in endpoints
     ]
     deliveries = WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
@@ -75,7 +74,8 @@ def enqueue(endpoints: Sequence[WebhookEndpoint], fact: Fact) -> list[WebhookDel
 
 def carrier(delivery: WebhookDelivery) -> OutboxMessage:
     """The message that carries this round of a delivery."""
-    return outbox.message(CHANNEL, key_of(delivery), {"delivery": str(delivery.pk)})
+    payload, endpoint = {"delivery": str(delivery.pk)}, str(delivery.endpoint_id)
+    return outbox.message(CHANNEL, key_of(delivery), payload, receiver=endpoint)
 
 
 def key_of(delivery: WebhookDelivery) -> str:

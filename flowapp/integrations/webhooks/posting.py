@@ -14,7 +14,7 @@ from typing import Final
 
 from django.conf import settings
 
-from . import addresses
+from . import addresses, loops
 from .addresses import BadTarget, Target
 
 CONNECT_SECONDS: Final = 5.0
@@ -33,6 +33,7 @@ class Answer:
     excerpt: str = ""
     retry_after: float | None = None
     refused: bool = False  # by us: its address is one that nothing may be sent to
+    goes_round: bool = False  # a Flowapp refused it as a loop: it would do so again
 
     @property
     def accepted(self) -> bool:
@@ -52,8 +53,15 @@ def post(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         target = addresses.parse(url, allowed)
         connection = _Connection(target, addresses.checked(target, allowed))
         with _Deadline(connection, SECONDS):
-            status, excerpt, retry_after = _exchange(connection, target, headers, body)
-        return Answer(status, took(), _error(status), excerpt, retry_after)
+            response, excerpt = _exchange(connection, target, headers, body)
+        return Answer(
+            response.status,
+            took(),
+            _error(response.status),
+            excerpt,
+            _retry_after(response),
+            goes_round=response.status >= 400 and loops.REFUSED in response.headers,
+        )
     except BadTarget as bad:
         return Answer(None, took(), f"refused: {bad}", refused=True)
     except TimeoutError:
@@ -125,11 +133,11 @@ def trusting() -> ssl.SSLContext:
 
 def _exchange(
     connection: HTTPConnection, target: Target, headers: Mapping[str, str], body: bytes
-) -> tuple[int, str, float | None]:
+) -> tuple[HTTPResponse, str]:
     connection.request("POST", target.path, body, dict(headers))
     response = connection.getresponse()
     text = response.read(MOST_BYTES)[: EXCERPT * 4].decode(errors="replace")[:EXCERPT]
-    return response.status, text.replace("\x00", "\ufffd"), _retry_after(response)
+    return response, text.replace("\x00", "\ufffd")
 
 
 def _retry_after(response: HTTPResponse) -> float | None:

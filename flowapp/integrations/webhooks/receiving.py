@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,10 +19,9 @@ from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.scope import scoped
 
-from . import bodies, signatures
+from . import bodies, loops, signatures
 from .bodies import Unusable
-from .errors import Disabled, NotFound, Refused
-from .outgoing import SENDER
+from .errors import Disabled, GoesRound, NotFound, Refused
 from .signatures import BadSignature, Scheme
 
 
@@ -37,7 +36,8 @@ class Received:
 def receive(slug: str, headers: Mapping[str, str], body: bytes) -> Received:
     """Take a request, its headers by their names in lower case; it has become an event when this returns.
 
-    Raises NotFound, Refused for a bad signature, or Unusable for a body that no event can carry.
+    Raises NotFound, Refused for a bad signature, GoesRound for what Flowapp sent itself, or Unusable for a body that
+    no event can carry.
     """
     webhook = InboundWebhook.unscoped.filter(slug=slug, enabled=True).first()
     if webhook is None:
@@ -91,8 +91,7 @@ def _judge(webhook: InboundWebhook, headers: Mapping[str, str], body: bytes, kin
         signatures.verify(scheme, webhook.secrets(now), body, headers, now=now, header=webhook.header)
     except BadSignature as bad:
         raise Refused(webhook.pk, webhook.workspace_id, str(bad)) from None
-    if headers.get(SENDER.lower()) == str(webhook.workspace_id):
-        raise Unusable("this workspace sent it itself, to an endpoint that leads back here: it would go on without end")
+    hops = _hops(webhook, headers)
     data = bodies.data_of(headers, body)
     name, external_id = bodies.event_name(webhook.event, headers, data), bodies.id_of(scheme, headers, body, data)
     known = _known(webhook, external_id)
@@ -100,7 +99,8 @@ def _judge(webhook: InboundWebhook, headers: Mapping[str, str], body: bytes, kin
         return Received(known, duplicate=True)
     try:
         with transaction.atomic():
-            return Received(_accept(webhook, name, data, external_id=external_id, kind=kind), duplicate=False)
+            row = _accept(webhook, name, data, external_id=external_id, kind=kind, hops=hops)
+            return Received(row, duplicate=False)
     except IntegrityError:  # the same delivery, at the same moment
         known = _known(webhook, external_id)
         if known is None:
@@ -108,9 +108,22 @@ def _judge(webhook: InboundWebhook, headers: Mapping[str, str], body: bytes, kin
         return Received(known, duplicate=True)
 
 
-def _accept(webhook: InboundWebhook, name: str, data: Any, *, external_id: str, kind: str) -> InboundDelivery:
+def _hops(webhook: InboundWebhook, headers: Mapping[str, str]) -> int:
+    """Through how many webhooks the request came. Raises GoesRound for one that does not end, or Unusable."""
+    try:
+        refusal, hops = loops.refusal(webhook.workspace_id, headers), loops.hops_of(headers)
+    except ValueError as strange:
+        raise Unusable(str(strange)) from None
+    if refusal:
+        raise GoesRound(webhook.pk, webhook.workspace_id, refusal)
+    return hops
+
+
+def _accept(
+    webhook: InboundWebhook, name: str, data: Any, *, external_id: str, kind: str, hops: int = 0
+) -> InboundDelivery:
     delivery_id = uuid7()
-    event = events.publish(name, data, by=_sender(webhook), id=f"webhook-delivery:{delivery_id}")
+    event = events.publish(name, data, by=replace(_sender(webhook), hops=hops), id=f"webhook-delivery:{delivery_id}")
     return InboundDelivery.objects.create(
         id=delivery_id,
         webhook=webhook,

@@ -30,7 +30,7 @@ async def ordered(ctx: Context, order: dict[str, object]) -> object:
 @pytest.fixture
 def queue(acme, request):
     """The name of a queue of this test's own, and what sends to it."""
-    name = request.node.name[:100]
+    name = request.node.originalname + str(abs(hash(request.node.name)))
     with Connection("memory://") as connection:
         producer = connection.Producer()
 
@@ -83,16 +83,17 @@ def test_messages_become_events_and_are_acknowledged(acme, queue, reader):
     assert connection.SimpleQueue(name).qsize() == 0
 
 
-def test_a_poison_message_is_put_aside_after_its_tries(acme, queue, reader, caplog):
+@pytest.mark.parametrize("bad", ["{not json", '{"a": 1e400}', r'{"a": "\u0000"}'])
+def test_a_poison_message_is_put_aside_after_its_tries(acme, queue, reader, caplog, bad):
     name, send, connection = queue
-    send("{not json", message_id="bad")
+    send(bad, message_id="bad")
     send('{"total": 2}')
     drain(reader)
     assert outputs(acme) == [{"total": 2}]
     buried = connection.SimpleQueue(f"{name}.dead").get(block=False)
-    assert buried.body in ("{not json", b"{not json")
+    assert buried.body in (bad, bad.encode())
     assert buried.headers[amqp.TRIES] == 3
-    assert "not JSON" in buried.headers[amqp.ERROR]
+    assert "BadMessage" in buried.headers[amqp.ERROR]
     assert buried.properties["message_id"] == "bad"
     assert len([one for one in caplog.records if one.levelname == "ERROR" and ".dead" in one.message]) == 1
 

@@ -9,10 +9,12 @@ from django.db import OperationalError
 from flowapp import Context, Event, workflow
 from flowapp.dispatch.immediate import ImmediateDispatcher
 from flowapp.engine import queries, sweep
+from flowapp.engine.models import Event as EventRow
 from flowapp.integrations.queues import consuming, publishing, redis_stream
 from flowapp.integrations.queues.redis_stream import StreamReader
 from flowapp.integrations.queues.sources import parse
 from flowapp.tenancy.scope import scoped
+from tests.unfit import UNFIT
 
 
 @workflow(name="queued-order", triggers=[Event("order/queued")])
@@ -93,6 +95,32 @@ def test_a_poison_message_is_put_aside_loudly_after_its_tries(acme, reader, clie
     assert buried["data"] == "{not json"
     assert "not JSON" in buried["flowapp-error"]
     assert [record.levelname for record in caplog.records if "orders:dead" in record.message] == ["ERROR"]
+
+
+@pytest.mark.parametrize(("body", "_status", "words"), UNFIT)
+def test_what_no_door_lets_in_is_put_aside(acme, reader, client, body, _status, words):
+    client.xadd("orders", {"data": body})
+    for _ in range(3):
+        reader.round()
+    assert EventRow.unscoped.count() == 0
+    with redis.Redis.from_url(reader.source.url) as raw:  # its bytes need not be text
+        ((_, buried),) = raw.xrange("orders:dead")
+    assert buried[b"data"] == body
+    assert words in buried[b"flowapp-error"].decode()
+
+
+@pytest.mark.parametrize("fields", [{"name": "a\0b"}, {"name": "x" * 201}, {"id": "a\0b", "name": "order/queued"}])
+def test_names_and_ids_that_nothing_keeps(acme, setting, client, fields):
+    reader = StreamReader(parse(setting.replace("&event=order/queued", "")), take_over_ms=0, block_ms=10)
+    client.xadd("orders", {"data": "{}"} | fields)
+    for _ in range(3):
+        reader.round()
+    reader.close()
+    if "id" in fields:  # it is known by its digest
+        assert EventRow.unscoped.count() == 1
+        return
+    ((_, buried),) = client.xrange("orders:dead")
+    assert buried["flowapp-error"].startswith(("BadMessage", "InvalidInput"))
 
 
 def test_while_the_database_is_away_nothing_is_lost_or_counted(acme, reader, client, monkeypatch):

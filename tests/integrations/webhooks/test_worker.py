@@ -2,9 +2,13 @@
 
 import time
 
+from django.db import transaction
+
 from flowapp import Context, Webhook, workflow
 from flowapp.engine import clock
-from flowapp.integrations.webhooks import endpoints, inbound, receiving, signatures
+from flowapp.engine.triggering import events
+from flowapp.integrations import delivery
+from flowapp.integrations.webhooks import endpoints, inbound, posting, receiving, signatures
 from flowapp.integrations.webhooks.signatures import Scheme
 from flowapp.tenancy.actors import SYSTEM
 
@@ -22,10 +26,31 @@ def test_from_one_webhook_to_the_other(acme, receiver, embedded_worker):
     body = b'{"type": "order", "total": 20}'
     headers = signatures.sign(Scheme.STANDARD, [secret], body, id="m-1", at=clock.now())
     assert not receiving.receive(webhook.slug, headers, body).duplicate
-    until = time.monotonic() + 20
-    while len(receiver.requests) < 2:
-        assert time.monotonic() < until, receiver.requests
-        time.sleep(0.02)
+    _until(lambda: len(receiver.requests) >= 2, receiver)
     said = {one["type"]: one["data"] for one in receiver.verified(outgoing)}
     assert set(said) == {"there/order", "run.completed"}
     assert said["run.completed"]["workflow"] == "webhook-to-webhook"
+
+
+def test_an_endpoint_that_hangs_holds_up_no_other_of_its_workspace(acme, receiver, embedded_worker):
+    endpoints.create(name="Stuck", url=receiver.hanging, events=["stuck/*"], by=SYSTEM)
+    _, secret = endpoints.create(name="Shop", url=receiver.url, events=["order/*"], by=SYSTEM)
+    with transaction.atomic():
+        for number in range(10):
+            events.publish("stuck/created", {"number": number}, by=SYSTEM)
+    began = time.monotonic()
+    _until(lambda: receiver.stuck == delivery.MOST_FOR_ONE, receiver)
+    for number in range(10):
+        events.publish("order/created", {"number": number}, by=SYSTEM)
+    _until(lambda: len(receiver.requests) == 10, receiver)
+    assert {one["type"] for one in receiver.verified(secret)} == {"order/created"}
+    assert time.monotonic() - began < posting.SECONDS  # so those that hang still do
+    assert receiver.stuck == delivery.MOST_FOR_ONE
+    receiver.release.set()
+
+
+def _until(true, receiver):
+    until = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < until, (receiver.stuck, receiver.requests)
+        time.sleep(0.02)
