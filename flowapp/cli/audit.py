@@ -1,4 +1,4 @@
-"""`flowapp audit verify`: whether the audit log is whole and unchanged."""
+"""`flowapp audit`: whether the audit log is whole and unchanged, and binding older answers that it vouches for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from .output import add_json_option, print_json
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from flowapp.tenancy.models import Workspace
+
 
 def register(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command."""
@@ -20,6 +22,10 @@ def register(commands: _SubParsersAction[ArgumentParser]) -> None:
     check.add_argument("--workspace", metavar="SLUG", help="only this workspace")
     add_json_option(check)
     check.set_defaults(command=verify)
+    old = verbs.add_parser("bind", help="bind answers that are older than binding", allow_abbrev=False)
+    old.add_argument("--workspace", metavar="SLUG", help="only this workspace")
+    old.add_argument("--yes", action="store_true", help="bind them, not only show them")
+    old.set_defaults(command=bind)
 
 
 def verify(arguments: Namespace) -> int:
@@ -37,19 +43,46 @@ def verify(arguments: Namespace) -> int:
     return 0 if all(verdict["ok"] for verdict in verdicts) else 1
 
 
+def bind(arguments: Namespace) -> int:
+    """Show the recorded answers that carry no binding, and with --yes bind those that the audit log vouches for."""
+    from . import project
+
+    project.set_up()
+    project.reach_database()
+    from approvals.actions import older_answers
+    from flowapp.tenancy.actors import SYSTEM
+    from flowapp.tenancy.scope import scoped
+
+    left = 0
+    for workspace in _workspaces(arguments.workspace):
+        with scoped(workspace.pk):
+            found = older_answers.bind(by=SYSTEM) if arguments.yes else older_answers.look()
+        for one in found:
+            state = one.why_not or ("bound" if arguments.yes else "can be bound")
+            print(f"{workspace.slug} run {one.run_id} {one.step} {one.outcome!r} {one.title!r}: {state}")
+        left += sum(bool(one.why_not) or not arguments.yes for one in found)
+    print(f"{left} answers without a binding" if left else "no answer is without a binding")
+    return 1 if left else 0
+
+
+def _workspaces(slug: str | None) -> list[Workspace]:
+    from flowapp.tenancy.models import Workspace
+
+    found = list(Workspace.objects.filter(**({"slug": slug} if slug else {})).order_by("slug"))
+    if not found:
+        raise CommandFailed(f"there is no workspace {slug!r}" if slug else "there is no workspace yet")
+    return found
+
+
 def _verdicts(slug: str | None) -> list[dict[str, Any]]:
     from django.db import DatabaseError
 
     from flowapp.audit import verifier
-    from flowapp.tenancy.models import Workspace
 
     from .project import first_line
 
     try:
-        workspaces = list(Workspace.objects.filter(**({"slug": slug} if slug else {})).order_by("slug"))
-        if not workspaces:
-            raise CommandFailed(f"there is no workspace {slug!r}" if slug else "there is no workspace yet")
-        found = [(workspace.slug, verifier.verify(workspace.pk)) for workspace in workspaces]
+        found = [(workspace.slug, verifier.verify(workspace.pk)) for workspace in _workspaces(slug)]
     except DatabaseError as error:
         raise CommandFailed(f"the database cannot be read: {first_line(error)}") from None
     return [

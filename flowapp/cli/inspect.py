@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from . import colour
+from .naming import whole
 from .output import add_json_option, moment, note, print_json, print_table, since
 from .server import Server, server
 from .waiting import sentence
@@ -27,7 +28,7 @@ _WORST: Final = ("failed", "retrying", "running", "waiting", "cancelled")
 def register(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("inspect", help="show a run: steps, waits, log, output", allow_abbrev=False)
-    parser.add_argument("run", metavar="RUN", help="the run's id")
+    parser.add_argument("run", metavar="RUN", help="the run's id, or how it begins or ends")
     parser.add_argument(
         "--all", action="store_true", dest="all_steps", help="every step on a line, not only the first 100"
     )
@@ -39,15 +40,16 @@ def register(commands: _SubParsersAction[ArgumentParser]) -> None:
 def show(arguments: Namespace) -> int:
     """Print it."""
     flowapp = server()
-    run = flowapp.get("runs", arguments.run)
+    run_id = whole(flowapp, arguments.run)
+    run = flowapp.get("runs", run_id)
     if arguments.all_steps:
-        run["steps"] = list(_every(flowapp, arguments.run, "steps"))
+        run["steps"] = list(_every(flowapp, run_id, "steps"))
     if arguments.log:
-        run["log"] = list(_every(flowapp, arguments.run, "log"))
+        run["log"] = list(_every(flowapp, run_id, "log"))
     if arguments.as_json:
         print_json(run)
         return 0
-    children = flowapp.get("runs", arguments.run, "children", limit=200)["items"]
+    children = flowapp.get("runs", run_id, "children", limit=200)["items"]
     _print(run, children, on=colour.wanted(), folded=not arguments.all_steps)
     if len(run["steps"]) == 100 and not arguments.all_steps:
         note("these are the first 100 steps; --all shows every one")

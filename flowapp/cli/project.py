@@ -27,9 +27,13 @@ def set_up() -> None:
 def reach_database() -> None:
     """Ask the database for one connection, outside the pool, which would try for long. Raises CommandFailed."""
     import psycopg
-    from django.db import connection
+    from django.db import DatabaseError, connection
 
     if connection.vendor != "postgresql":
+        try:
+            connection.ensure_connection()
+        except DatabaseError as error:
+            raise CommandFailed(f"the database cannot be opened: {first_line(error)}") from None
         return
     try:
         psycopg.connect(**connection.get_connection_params()).close()

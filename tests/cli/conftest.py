@@ -8,13 +8,6 @@ import pytest
 from tests.cli.devserver import DevServer
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # One worker runs them all: they share a server.
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("cli"))
-
-
 @pytest.fixture(scope="package")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     """A server that is ready; leave it as you found it."""

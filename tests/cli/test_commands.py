@@ -100,7 +100,9 @@ def test_input_comes_from_a_file(flowapp: Any, tmp_path: Path) -> None:
         (("run", "expense-approval", "--input", "@nowhere.json"), 2, "nowhere.json cannot be read: No such file"),
         (("run",), 2, "flowapp run: the following arguments are required: WORKFLOW"),
         (("inspect", UNKNOWN), 1, "flowapp: "),
-        (("inspect", "not/an id"), 1, "flowapp: "),
+        (("inspect", "not/an id"), 1, "flowapp: 'not/an id' is no run's id, nor a part of one"),
+        (("inspect", "ffffffff"), 1, "flowapp: no run's id begins or ends with ffffffff"),
+        (("inspect", "0"), 1, "flowapp: the ids of several runs begin or end with 0: "),
         (("signal", UNKNOWN, "x"), 1, "flowapp: "),
         (("signal", UNKNOWN, "x", "{"), 2, "flowapp: what the signal carries is not JSON: "),
         (("runs", "--status", "sleeping"), 2, "flowapp runs: argument --status: invalid choice: 'sleeping'"),
@@ -131,6 +133,18 @@ def test_the_server_tells_where_runs_go(shared: DevServer, flowapp: Any) -> None
     run_id = flowapp("run", "expense-approval", "--input", expense("81.00"), "--wait", "--json").out
     short = json.loads(run_id)["id"][-8:]
     until("the line", lambda: f"✓ expense-approval {short} completed after" in shared.told())
+
+
+def test_a_part_of_an_id_is_enough(shared: DevServer, flowapp: Any) -> None:
+    customer = json.dumps({"name": "Blue Harbor", "email": "x@y.example"})
+    run_id = flowapp("run", "onboard-customer", "--input", customer).out.strip()
+    listed = flowapp("runs", "--limit", "1").out.splitlines()[1].split()[0]
+    for part in (listed, run_id[-8:], run_id[-12:].upper(), run_id.replace("-", "")[:28], run_id[:35]):
+        assert json.loads(flowapp("inspect", part, "--all", "--log", "--json").out)["id"] == run_id
+    assert f"to run {run_id}" in flowapp("signal", run_id[-8:], "hello").err
+    several = flowapp("inspect", run_id[:3])
+    assert f"several runs begin or end with {run_id[:3]}: {run_id} (onboard-customer, waiting), " in several.err
+    assert several.err.endswith(", and others\n")
 
 
 def test_inspect_shows_the_log_and_children(flowapp: Any) -> None:
@@ -208,7 +222,70 @@ def test_the_dev_key_goes_to_no_other_server(flowapp: Any, monkeypatch: pytest.M
 def test_a_wrong_key_is_refused(flowapp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWAPP_API_KEY", "ffk_live_nobodys")
     done = flowapp("runs")
-    assert (done.code, done.err) == (1, "flowapp: This API key is unknown, expired or revoked.\n")
+    told = "flowapp: This API key is unknown, expired or revoked. Is FLOWAPP_API_KEY a key of this server?\n"
+    assert (done.code, done.err) == (1, told)
+
+
+KILLED = "flowapp dev is not running, it was ended the hard way: start it again, and what was running continues"
+ENDED = 2**22 + 1  # no process has this id
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        ({"pid": ENDED}, KILLED),
+        ({"pid": 1}, KILLED),
+        ({"pid": None}, "dev.json cannot be understood: start `flowapp dev` again, which writes it anew"),
+        ("{", "dev.json cannot be understood: start `flowapp dev` again, which writes it anew"),
+        ("[]", "dev.json cannot be understood: start `flowapp dev` again, which writes it anew"),
+        ("", "there is no server: start `flowapp dev` in this folder, or set FLOWAPP_BASE_URL and FLOWAPP_API_KEY"),
+    ],
+)
+def test_what_a_dead_server_left_is_told(
+    card: Any, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLOWAPP_HOME", str(tmp_path))
+    if isinstance(card, dict):
+        card = json.dumps({"base_url": "http://localhost:1", "api_key": "ffk_live_old", **card})
+    if card:
+        (tmp_path / "dev.json").write_text(card)
+    assert main(["runs"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"flowapp: {tmp_path / told if told.startswith('dev.json') else told}\n"
+
+
+def test_another_server_at_the_place_of_a_dead_one_is_told(
+    shared: DevServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLOWAPP_HOME", str(tmp_path))
+    card = {"base_url": f"http://localhost:{shared.port}", "api_key": "ffk_live_old", "pid": ENDED}
+    (tmp_path / "dev.json").write_text(json.dumps(card))
+    assert main(["runs"]) == 1
+    assert capsys.readouterr().err == (
+        f"flowapp: flowapp dev is not running, and another server is at http://localhost:{shared.port}: "
+        "start it again, with a --port of its own\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("FLOWAPP_BASE_URL", "http://[::1", "FLOWAPP_BASE_URL is not an address: 'http://[::1'"),
+        ("FLOWAPP_BASE_URL", "http://localhost:port", "FLOWAPP_BASE_URL is not an address: 'http://localhost:port'"),
+        ("FLOWAPP_BASE_URL", "http://", "FLOWAPP_BASE_URL is not an address: 'http://'"),
+        ("FLOWAPP_BASE_URL", "localhost:8288", "FLOWAPP_BASE_URL must begin with http:// or https://"),
+        ("FLOWAPP_API_KEY", "ffk_\nx", "FLOWAPP_API_KEY holds a character that is in no key"),
+        ("FLOWAPP_API_KEY", "ffk_\u00e9", "FLOWAPP_API_KEY holds a character that is in no key"),
+    ],
+)
+def test_a_wrong_address_or_key_is_told(
+    variable: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLOWAPP_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("FLOWAPP_API_KEY", "ffk_live_nobodys")
+    monkeypatch.setenv(variable, value)
+    assert main(["runs"]) == 1
+    assert capsys.readouterr().err == f"flowapp: {told}\n"
 
 
 def test_nobody_answers(flowapp: Any, monkeypatch: pytest.MonkeyPatch) -> None:

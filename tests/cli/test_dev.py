@@ -72,6 +72,9 @@ def test_killed_and_started_again_nothing_is_lost(own: DevServer) -> None:
     prompt = own.prompt_of(waiting)
     assert own.stop(signal.SIGKILL) == -signal.SIGKILL
     assert (own.home / "dev.json").exists()
+    told = own.run("runs")
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    assert told.stderr.startswith("flowapp: flowapp dev is not running, it was ended the hard way: start it again")
     with own.log.open("w"):
         pass
     (own.home / "dev.json").unlink()
@@ -135,9 +138,11 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_two_in_one_home_are_one_too_many(shared: DevServer) -> None:
-    done = flowapp("dev", "--port", "0", folder=shared.folder)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"flowapp: another flowapp dev uses {shared.home}: ")
+    assert shared.process
+    done = flowapp("dev", "--port", str(shared.port), folder=shared.folder)
+    who = f"process {shared.process.pid} at {shared.card['base_url']}"
+    told = f"another flowapp dev uses {shared.home} ({who}): stop it, or set FLOWAPP_HOME to another folder"
+    assert (done.returncode, done.stderr) == (1, f"flowapp: {told}\n")
     assert (shared.home / "dev.json").exists()
 
 
@@ -155,6 +160,24 @@ def test_a_database_that_is_down_is_one_clear_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("flowapp: the database does not answer: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_database_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / ".flowapp").mkdir()
+    (tmp_path / ".flowapp/flowapp.sqlite3").write_text("this is no database, nor will it ever be one\n" * 100)
+    for command in (["dev", "--port", "0"], ["audit", "verify"]):
+        done = flowapp(*command, folder=tmp_path, FLOWAPP_MODE="dev")
+        assert done.returncode == 1
+        assert done.stderr == "flowapp: the database cannot be opened: file is not a database\n"
+
+
+@pytest.mark.parametrize("command", [["dev", "--port", "0"], ["runs"], ["doctor"], ["audit", "verify"]])
+def test_a_home_that_is_none_is_one_clear_line(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "file").write_text("")
+    done = flowapp(*command, folder=tmp_path, FLOWAPP_HOME=str(tmp_path / "file"), FLOWAPP_MODE="dev")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == (0 if command == ["doctor"] else 1), done.stderr
 
 
 def test_it_follows_the_code_and_survives_a_mistake(own: DevServer) -> None:

@@ -73,6 +73,8 @@ def test_audit_verify_finds_the_log_intact(shared: DevServer) -> None:
     done = shared.run("audit", "verify")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("acme: intact, ")
+    bound = shared.run("audit", "bind", "--workspace", "acme")
+    assert (bound.returncode, bound.stdout) == (0, "no answer is without a binding\n")
     (verdict,) = json.loads(shared.run("audit", "verify", "--workspace", "acme", "--json").stdout)
     assert (verdict["workspace"], verdict["ok"], verdict["faults"]) == ("acme", True, [])
 
@@ -109,4 +111,4 @@ def test_audit_verify_needs_a_workspace(shared: DevServer, arguments: tuple[str,
 def test_audit_verify_needs_a_database(tmp_path: Path) -> None:
     done = flowapp("audit", "verify", folder=tmp_path, FLOWAPP_SECRET_KEY=STRONG, FLOWAPP_ENCRYPTION_KEYS=STRONG)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert done.stderr.startswith("flowapp: the database cannot be read: ")
+    assert done.stderr.startswith("flowapp: the database cannot be opened: ")

@@ -31,11 +31,11 @@ def kinds(server: DevServer) -> list[str]:
     return sorted(one["kind"] for one in server.call("GET", "/workers")["items"])
 
 
-def test_celery_executes_what_dev_starts(tmp_path: Path, postgres_url: str, redis_url: str) -> None:
-    variables = {"FLOWAPP_DATABASE_URL": postgres_url, "FLOWAPP_BROKER_URL": redis_url}
+def test_celery_executes_what_dev_starts(tmp_path: Path, migrated_postgres_url: str, redis_url: str) -> None:
+    variables = {"FLOWAPP_DATABASE_URL": migrated_postgres_url, "FLOWAPP_BROKER_URL": redis_url}
     server = DevServer(tmp_path, **variables)
     with worker(tmp_path, "--concurrency", "4", **variables) as early:
-        # Nothing is generated and nothing migrated yet.
+        # Nothing is generated yet.
         code = early.wait(30)
         assert code == 1
         assert "FLOWAPP_SECRET_KEY is not set" in (tmp_path / "worker.log").read_text()

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("dispatcher")
 
 
 def load(home: Path, preset: str = "") -> Opened:
-    return workspace.load(home, people.keep(home), preset)
+    return workspace.load(home, lambda: people.keep(home), preset)
 
 
 def check(opened: Opened) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from flowapp.cli import project
 from flowapp.cli.errors import CommandFailed
 
+from . import tables
+
 if TYPE_CHECKING:
-    from flowapp.demo.people import Kept
     from flowapp.demo.workspace import Opened
     from flowapp.dispatch.embedded import EmbeddedDispatcher
 
@@ -39,8 +40,7 @@ def start() -> Application:
     django.setup()
     project.reach_database()
     try:
-        kept = _migrate()
-        worker, demo = _open(kept)
+        worker, demo = _open()
     except TenancyError as error:
         raise CommandFailed(str(error)) from None
     except OperationalError as error:
@@ -52,27 +52,18 @@ def start() -> Application:
     return Application(application, demo, worker)
 
 
-def _migrate() -> Kept:
-    """Apply what is new; meanwhile, the first time, the slow hash of the demo's password is made."""
-    from django.conf import settings
-    from django.core.management import call_command
-
-    from flowapp.demo import people
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        kept = pool.submit(people.keep, settings.FLOWAPP_HOME)
-        call_command("migrate", interactive=False, verbosity=0)
-        return kept.result()
-
-
-def _open(kept: Kept) -> tuple[EmbeddedDispatcher | None, Opened]:
+def _open() -> tuple[EmbeddedDispatcher | None, Opened]:
     """Load the demo, then start the worker: the demo's story moves the clock, so nothing else may execute meanwhile."""
     from django.conf import settings
 
-    from flowapp.demo import workspace
+    from flowapp.demo import people, workspace
     from flowapp.dispatch.embedded import EmbeddedDispatcher
 
-    demo = workspace.load(settings.FLOWAPP_HOME, kept, settings.FLOWAPP_DEV_API_KEY)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # The first time this makes the hash of the demo's password, which is slow on purpose.
+        kept = pool.submit(people.keep, settings.FLOWAPP_HOME)
+        tables.bring_up_to_date()
+        demo = workspace.load(settings.FLOWAPP_HOME, kept.result, settings.FLOWAPP_DEV_API_KEY)
     if settings.FLOWAPP_BROKER_URL:
         return None, demo
     # The only worker there is serves every queue that a step may name.

@@ -1,19 +1,56 @@
-"""dev.json: where the dev server is and what opens it, written when it is ready; and the same for people to read."""
+"""dev.json: where the dev server is and what opens it, written when it is ready, read by the other commands."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowapp.cli.errors import CommandFailed
 from flowapp.cli.output import print_table
 
 if TYPE_CHECKING:
     from flowapp.demo.workspace import Opened
 
 _FILE = "dev.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What other commands need of it."""
+
+    pid: int
+    base_url: str
+    api_key: str
+
+    def lives(self) -> bool:
+        """Whether the process that wrote it is there still. Another one may have got its id, once it was killed."""
+        try:
+            os.kill(self.pid, 0)
+            return b"flowapp" in Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        except ProcessLookupError:
+            return False
+        except OSError:  # somebody else's process, or a system without /proc
+            return True
+
+
+def read(home: Path) -> Card | None:
+    """The card in `home`, if there is one. Raises CommandFailed when it cannot be understood."""
+    path = home / _FILE
+    try:
+        written = json.loads(path.read_bytes())
+        pid, base_url, api_key = (written[name] for name in ("pid", "base_url", "api_key"))
+        card = Card(int(pid), str(base_url), str(api_key))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise CommandFailed(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError):
+        raise CommandFailed(f"{path} cannot be understood: start `flowapp dev` again, which writes it anew") from None
+    return card
 
 
 def remove(home: Path) -> None:

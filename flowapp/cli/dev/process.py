@@ -29,9 +29,9 @@ def run(port: int, *, restarted: bool, quiet: bool = False) -> NoReturn:
     # Ctrl+C and SIGTERM are the same to us, also where a shell started us with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    listener = bind(port)
     home = _prepare(port)
     _lock(home)
+    listener = bind(port)
     if not restarted:
         card.remove(home)
     dev = _Dev(home, listener, f"http://localhost:{port}", shown=restarted, quiet=quiet)
@@ -111,13 +111,23 @@ def _prepare(port: int) -> Path:
 
 def _lock(home: Path) -> None:
     """Hold FLOWAPP_HOME while this process lives: two on one SQLite file would take each other's runs away."""
-    lock = os.open(home / "dev.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        lock = os.open(home / "dev.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise CommandFailed(
-            f"another flowapp dev uses {home}: stop it, or set FLOWAPP_HOME to another folder"
+            f"another flowapp dev uses {home}{_who(home)}: stop it, or set FLOWAPP_HOME to another folder"
         ) from None
+    except OSError as error:
+        raise CommandFailed(f"FLOWAPP_HOME={home} cannot be used: {error.strerror}") from None
+
+
+def _who(home: Path) -> str:
+    try:
+        other = card.read(home)
+    except CommandFailed:
+        other = None
+    return f" (process {other.pid} at {other.base_url})" if other else ""
 
 
 def _forget_templates() -> None:
