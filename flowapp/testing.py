@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from pydantic import ValidationError
+from pydantic_core import to_json
 
-from approvals.states import Decision
+from approvals.policies import answers, asking
+from approvals.states import OUTCOMES, Decision, InvalidDecision, PromptType
+from approvals.steps import result_type, schema_of
 from flowapp.context import Context
 from flowapp.engine import clock as engine_clock
 from flowapp.engine import codec, inline, queries, runs, sweep
@@ -81,14 +85,26 @@ class Rehearsal:
     decisions: Mapping[str, Script] = field(default_factory=dict)
     crash: Crash | None = None
     always_suspend: bool = False
+    reached: set[tuple[str, str]] = field(default_factory=set)  # the kind and name of what was replaced or scripted
+    wrong: str = ""  # what of the script cannot be
 
     def context(self, runtime: Runtime) -> Context:
         """The `ctx` of the body, with scripted prompts."""
-        return ScriptedContext(runtime, self.decisions)
+        return ScriptedContext(runtime, self)
+
+    def refuse_unreached(self, run: queries.RunDetail) -> None:
+        """Raise AssertionError when an ended run never came to what the test names: a name may be misspelt."""
+        scripted = {("steps", name) for name in self.steps} | {("decisions", name) for name in self.decisions}
+        if self.crash is not None and not self.crash.happened:
+            scripted.add(("crash", self.crash.step))
+        if missing := sorted(scripted - self.reached):
+            names = ", ".join(f"{kind}: {name!r}" for kind, name in missing)
+            raise AssertionError(f"the run is {run.status}{_why(run.error)} and never came to {names}")
 
     def attempt(self, call: Call) -> None:
         """Put a test's replacement in the place of a step's function."""
         if call.step is not None and call.key[0] in self.steps:
+            self.reached.add(("steps", call.key[0]))
             stand_in = self.steps[call.key[0]]
             fn = stand_in if callable(stand_in) else lambda *_, **__: stand_in
             call.step = replace(call.step, fn=fn, is_async=inspect.iscoroutinefunction(fn), atomic=False)
@@ -105,26 +121,57 @@ class Rehearsal:
 class ScriptedContext(Context):
     """A context whose prompts are answered by the test's script; a prompt without one is really asked."""
 
-    def __init__(self, runtime: Runtime, decisions: Mapping[str, Script]) -> None:
+    def __init__(self, runtime: Runtime, rehearsal: Rehearsal) -> None:
         super().__init__(runtime)
-        self._decisions = decisions
+        self._rehearsal = rehearsal
 
     def prompt(self, name: str, **options: Any) -> Any:
         """The scripted decision, or the real prompt."""
-        if name not in self._decisions:
+        if name not in self._rehearsal.decisions:
             return super().prompt(name, **options)
-        return self._scripted(name, options.get("data"))
+        self._rehearsal.reached.add(("decisions", name))
+        return self._scripted(name, options)
 
-    async def _scripted(self, name: str, data: Any) -> Decision[Any]:
-        script = self._decisions[name]
+    async def _scripted(self, name: str, asked: Mapping[str, Any]) -> Decision[Any]:
+        script = self._rehearsal.decisions[name]
         if callable(script) and not isinstance(script, BaseException):
-            script = script(data)
+            script = script(asked.get("data"))
         await self.step(name, lambda: None)
         if isinstance(script, BaseException):
             raise script
-        if isinstance(script, Decision):
-            return script
-        return Decision(outcome=script, reasoning="", data=None, by=None, at=self.now(), channel="test")
+        if not isinstance(script, Decision):
+            script = Decision(outcome=script, reasoning="", data=None, by=None, at=self.now(), channel="test")
+        try:
+            return _as_given(name, script, **asked)
+        except InvalidDecision as wrong:
+            self._rehearsal.wrong = f"the decision scripted for {name!r} cannot be given: {wrong}"
+            raise
+
+
+def _as_given(
+    name: str,
+    script: Decision[Any],
+    *,
+    type: str = PromptType.CONFIRM,
+    data: Any = None,
+    form: Any = None,
+    choices: Sequence[str] = (),
+    multiple: bool = True,
+    outcomes: Iterable[str] | None = None,
+    **_: Any,
+) -> Decision[Any]:
+    """A scripted decision as the prompt would return it: its data in its type. Raises InvalidDecision."""
+    known = [{"value": value, "needs_reason": False} for value in outcomes or OUTCOMES[PromptType(type)]]
+    schema = schema_of(name, type, data, form, choices, multiple=multiple)
+    question = answers.Question(type, known, schema, asking.plain(data))
+    given = answers.fit(question, outcome=script.outcome, reasoning="", data=asking.plain(script.data))
+    if given is None:
+        return script
+    try:
+        typed = codec.adapter(result_type(name, type, data, form)).validate_json(to_json(given))
+    except ValidationError as wrong:
+        raise InvalidDecision([{"field": "data", "msg": str(wrong)}]) from None
+    return replace(script, data=typed)
 
 
 class TestRun[O]:
@@ -183,8 +230,12 @@ class TestRun[O]:
                     rehearsal=self._rehearsal, always_suspend=self._rehearsal.always_suspend, queues=()
                 )
                 self._detail = await sync_to_async(queries.run_detail)(self.run.id)
+                if self._rehearsal.wrong:
+                    raise AssertionError(self._rehearsal.wrong)
+                if self._detail.status in TERMINAL:
+                    return self._rehearsal.refuse_unreached(self._detail)
                 queued = self._detail.status == RunStatus.QUEUED and not self._detail.waiting_on
-                if not queued and (self._detail.status in TERMINAL or not self._jump()):
+                if not queued and not self._jump():
                     return
         raise AssertionError(f"run {self.run.id} still was not done after {LONGEST} jumps of the clock")
 
@@ -208,6 +259,7 @@ class TestOptions(TypedDict, total=False):
 
     `steps`: a function or a value in the place of a step, by the step's name. `decisions`: an outcome, a Decision, an
     exception, or a function of the prompt's data, by the prompt's name. `always_suspend` drops the body after steps.
+    A name that the run never came to, and a decision that nobody could have made, raise AssertionError.
     """
 
     clock: Clock
@@ -233,6 +285,10 @@ async def run_test[O](
     run = TestRun(handle, definition, rehearsal, workspace_id, jumps="clock" not in options)
     await run.proceed()
     return run
+
+
+def _why(error: Mapping[str, Any] | None) -> str:
+    return f" ({error['type']}: {error['message']})" if error else ""
 
 
 def _workspace() -> UUID:

@@ -19,6 +19,7 @@ from .errors import UnknownWorkflow
 from .line import admission
 from .models import Run
 from .models.limits import Collected, Limit
+from .rounds import Round
 from .states import RunStatus
 
 logger = logging.getLogger("flowapp.engine")
@@ -133,9 +134,12 @@ def attend_to_what_is_due() -> None:
             logger.exception("the limit %s could not be looked at; the next sweep tries again", limit_id)
 
 
+_round = Round[tuple[UUID | None, str]]("limit_id", key=lambda row: row[0])
+
+
 def _with_room() -> list[UUID]:
-    held = Run.unscoped.filter(status=RunStatus.QUEUED, held=True)
-    rows = held.order_by("limit_id").values_list("limit_id", "workflow").distinct()[:LINES]
+    held = Run.unscoped.filter(status=RunStatus.QUEUED, held=True, limit_id__isnull=False)
+    rows = _round.take(held.values_list("limit_id", "workflow").distinct(), LINES)
     lines = {limit_id: workflow for limit_id, workflow in rows if limit_id is not None}
     if not lines:
         return []

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -61,7 +61,7 @@ class Executor:
         self.run_sync = run_sync
         self.always_suspend = always_suspend
         self.drivers: dict[UUID, RunDriver] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Callable[[], None]]] = set()
 
     def accept(self, claimed: Claimed, finished: Callable[[], None] = lambda: None) -> None:
         """Drive a claimed run until it suspends, ends or is lost; then call `finished`."""
@@ -103,21 +103,38 @@ class Executor:
 
     def prepare(self, driver: RunDriver, calls: Sequence[Call]) -> None:
         """Build the rows of waits in a thread."""
-        self._keep(self.loop.create_task(self._prepare(driver, calls), context=contextvars.Context()))
+        self._ask(driver, self._prepare(driver, calls))
 
     def fetch(self, driver: RunDriver, record: Recorded) -> None:
         """Read a large recorded output in a thread."""
-        self._keep(self.loop.create_task(self._fetch(driver, record), context=contextvars.Context()))
+        self._ask(driver, self._fetch(driver, record))
 
     def seek(self, driver: RunDriver, missing: UnknownWorkflow) -> None:
         """Look for a worker that has the workflow of a run, in a thread."""
-        self._keep(self.loop.create_task(self._seek(driver, missing), context=contextvars.Context()))
+        self._ask(driver, self._seek(driver, missing))
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _ask(self, driver: RunDriver, question: Coroutine[Any, Any, Callable[[], None]]) -> None:
+        """Ask the database something for a run; what is to be done with the answer then happens by itself."""
+        task = self.loop.create_task(question, context=contextvars.Context())
         self._tasks.add(task)  # the loop itself holds tasks only weakly
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._answered, driver), context=contextvars.Context())
+
+    def _answered(self, driver: RunDriver, task: asyncio.Task[Callable[[], None]]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        try:
+            task.result()()
+        except Exception as error:
+            driver.broke(error)
 
     async def _attempt(self, driver: RunDriver, call: Call) -> None:
+        try:
+            await self._make(driver, call)
+        except Exception as error:  # not of the step: of what its outcome set off
+            driver.broke(error)
+
+    async def _make(self, driver: RunDriver, call: Call) -> None:
         assert call.step is not None
         assert call.since is not None
         started_at = call.since
@@ -178,18 +195,17 @@ class Executor:
         if isinstance(outcome, Exception):
             raise outcome
 
-    async def _prepare(self, driver: RunDriver, calls: Sequence[Call]) -> None:
+    async def _prepare(self, driver: RunDriver, calls: Sequence[Call]) -> Callable[[], None]:
         question = partial(openings.build, driver.run, driver.runtime.requester, calls)
-        self.loop.call_soon(driver.prepared, calls, await self.until_answered(question))
+        return partial(driver.prepared, calls, await self.until_answered(question))
 
-    async def _fetch(self, driver: RunDriver, record: Recorded) -> None:
+    async def _fetch(self, driver: RunDriver, record: Recorded) -> Callable[[], None]:
         read = partial(claims.read_output, driver.run.id, (record.name, record.occurrence))
-        output = await self.until_answered(read)
-        self.loop.call_soon(driver.fetched, record, output)
+        return partial(driver.fetched, record, await self.until_answered(read))
 
-    async def _seek(self, driver: RunDriver, missing: UnknownWorkflow) -> None:
+    async def _seek(self, driver: RunDriver, missing: UnknownWorkflow) -> Callable[[], None]:
         left = await self.until_answered(partial(knowledge.leave_to_others, driver.run))
-        self.loop.call_soon(driver.sought, missing, left)
+        return partial(driver.sought, missing, left)
 
     async def until_answered[T](self, question: Callable[[], T]) -> T:
         """The database's answer to a question, asked until it comes."""

@@ -6,6 +6,7 @@ CEL is Google's Common Expression Language; the C++ evaluator bounds its own ite
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -150,8 +151,16 @@ def keys(data: Any) -> list[bytes]:
 
 def key(path: str, value: str | float) -> bytes:
     """Sixteen bytes for a path and its value; 1 and 1.0 are the same, 1 and "1" are not."""
-    shown = repr(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else repr(value)
+    shown = repr(_float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else repr(value)
     return hashlib.blake2b(f"{path}={shown}".encode(), digest_size=16).digest()
+
+
+def _float(number: float) -> float:
+    """The nearest; all that are beyond floats have one key, and a wait's condition tells them apart."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _leaves(data: Any, path: str, depth: int) -> Iterator[tuple[str, str | float]]:

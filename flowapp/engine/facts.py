@@ -5,12 +5,13 @@ Who listens says for which workspaces, so that nothing is made up that nobody he
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.scope import scoped
 
 from . import clock, failures
@@ -31,7 +32,7 @@ ENDS = {
 class Fact:
     """Something that has happened, once it is committed. `id` is the same however often it is told.
 
-    `source` says what kind of actor published it; empty for what Flowapp itself noticed.
+    `source` says what kind of actor published it; empty for what Flowapp itself noticed. `hops`: see Actor.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Fact:
     at: datetime
     data: Any
     source: str = ""
+    hops: int = 0
 
 
 class Listener(Protocol):
@@ -89,4 +91,9 @@ def run_ended(run: Run) -> None:
         "ended_at": run.ended_at,
     }
     # A run that is retried ends again, under another fence: another fact.
-    tell(run.workspace_id, Fact(name, f"{name}:{run.id}:{run.fence}", at, data))
+    tell(run.workspace_id, Fact(name, f"{name}:{run.id}:{run.fence}", at, data, hops=hops_of(run.requester)))
+
+
+def hops_of(requester: Mapping[str, Any] | None) -> int:
+    """The hops of whoever asked for a run, as it is stored."""
+    return Actor.from_json(dict(requester)).hops if requester else 0

@@ -6,9 +6,10 @@ import json
 import re
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from . import codec
 from .errors import StepFailed
@@ -25,8 +26,8 @@ def describe(error: BaseException, step: str | None = None) -> dict[str, Any]:
     cls = type(error)
     return {
         "type": error.type if isinstance(error, StepFailed) else cls.__name__,
-        "message": _text(error) or cls.__name__,
-        "step": step or getattr(error, "__flowapp_step__", None) or None,
+        "message": message(error),
+        "step": step or vars(error).get("__flowapp_step__") or None,
         "class": f"{cls.__module__}:{cls.__qualname__}",
         "args": _plain(error.args),
         "state": _plain({key: item for key, item in vars(error).items() if not key.startswith("__")}),
@@ -35,8 +36,9 @@ def describe(error: BaseException, step: str | None = None) -> dict[str, Any]:
 
 
 def mark(error: BaseException, step: str) -> None:
-    """Note which step or wait an exception came from."""
-    error.__flowapp_step__ = step  # type: ignore[attr-defined]
+    """Note which step or wait an exception came from, unless it lets nobody write on it."""
+    with suppress(Exception):
+        error.__flowapp_step__ = step  # type: ignore[attr-defined]
 
 
 def rebuild(record: dict[str, Any]) -> BaseException:
@@ -80,17 +82,18 @@ def _instance(record: dict[str, Any]) -> BaseException | None:
         error = found.__new__(found)
         error.args = tuple(record["args"])
         vars(error).update(record.get("state") or {})
-    except (TypeError, ValueError, AttributeError):
+    except Exception:  # whatever its class has made of them
         return None
-    return error if str(error) == record["message"] or len(record["message"]) >= MESSAGE_LIMIT else None
+    return error if message(error) == record["message"] else None
 
 
-def _text(error: BaseException) -> str:
-    """The message as any database stores it: no NUL, no lone surrogates. An exception whose str() fails has none."""
+def message(error: BaseException) -> str:
+    """What an exception says as any database stores it: no NUL, no lone surrogates; its class's name where it says
+    nothing, or its str() fails."""
     try:
-        return _storable(str(error))[:MESSAGE_LIMIT]
+        return _storable(str(error))[:MESSAGE_LIMIT] or type(error).__name__
     except Exception:
-        return ""
+        return type(error).__name__
 
 
 def _storable(text: str) -> str:
@@ -102,7 +105,7 @@ def _plain(value: Any) -> Any:
     try:
         plain = to_jsonable_python(value)
         shown = json.dumps(plain, ensure_ascii=False)
-    except (PydanticSerializationError, ValueError, RecursionError, TypeError):
+    except Exception:  # what a value's own serializer raises can be anything
         return None
     return plain if shown == _storable(shown) and "\\u0000" not in shown else None
 

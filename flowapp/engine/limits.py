@@ -123,13 +123,15 @@ class FlowControl:
 
     def check(self, input_type: Any, *, takes_input: bool) -> None:
         """Compare it with the workflow's input. Raises BadDefinition."""
-        one = input_type
-        if self.batch is not None:
-            if not takes_input or not _is_list(input_type):
-                raise BadDefinition("batch: the input is the list of what was collected: annotate it as list[…]")
-            one = next(iter(typing.get_args(input_type)), Any)
+        if self.batch is not None and not (takes_input and _is_list(input_type)):
+            raise BadDefinition("batch: the input is the list of what was collected: annotate it as list[…]")
+        one = self.event_type(input_type)
         for source in self._sources():
             paths.check(source, {"input": one, "event.data": one})
+
+    def event_type(self, input_type: Any) -> Any:
+        """The type of an event's data: the input's, or of one of its items where they are collected."""
+        return input_type if self.batch is None else next(iter(typing.get_args(input_type)), Any)
 
     def _sources(self) -> list[str]:
         return [source for source in (self.key, self.priority) if isinstance(source, str)]

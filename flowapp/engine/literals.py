@@ -71,11 +71,16 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
 def _written_out(policy: ast.Call) -> dict[str, Any]:
     """Those arguments of a `Retry(…)` that are texts and numbers, by name."""
     given = [*zip(_POLICY, policy.args, strict=False), *((keyword.arg, keyword.value) for keyword in policy.keywords)]
-    return {
-        name: node.value
-        for name, node in given
-        if name in _POLICY and isinstance(node, ast.Constant) and isinstance(node.value, str | int | float)
-    }
+    found = {name: _constant(node) for name, node in given if name in _POLICY}
+    return {name: value for name, value in found.items() if isinstance(value, str | int | float)}
+
+
+def _constant(node: ast.expr) -> Any:
+    """A value that is written out, such as -2; None for anything that is computed."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
 
 
 def _is(node: ast.expr, name: str) -> bool:

@@ -87,10 +87,19 @@ _PLACE = """1 + GREATEST(0,
 # The next ready runs in fair order: those of lost workers first, then by their workspaces' virtual time. Not while
 # somebody stands in this line whose place alone does not say when it is its turn: then line/turns.py says who goes. The
 # choice stands in an array, which is made once: a join may ask for it again for each row, and take more than its limit.
+# Each queue is read by its own stretch of an index, so that what stands in a queue that nobody serves costs nothing.
 _READY = "status = 'queued' AND NOT held AND claims BETWEEN %(least)s AND %(most)s"
-_LINE = f"engine_run WHERE queue = ANY(%(queues)s) AND {_READY}"
-_ORDERED = f"""(SELECT true FROM {_LINE} AND (NOT priority = 0 OR overtaken)
-        ORDER BY workspace_id, priority DESC, id LIMIT 1)"""
+_ORDERED = """(SELECT true FROM {line} AND (NOT priority = 0 OR overtaken)
+        ORDER BY queue, workspace_id, priority DESC, id LIMIT 1)"""
+_CHOICE = "SELECT id FROM {line} ORDER BY rank, vtime, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED"
+# Of several queues: their lines are merged as far as they are needed and no further. A limit that is not known when the
+# plan is made keeps it from sorting them whole, and what another claim holds is passed over row by row.
+_STRETCH = "(SELECT id, rank, vtime FROM {line} ORDER BY rank, vtime, id LIMIT %(all)s)"
+_MERGED = f"""SELECT taken.id
+        FROM (SELECT id FROM ({{stretches}}) AS lines ORDER BY rank, vtime, id LIMIT %(all)s) AS next,
+        LATERAL (SELECT id FROM engine_run WHERE id = next.id AND {_READY} FOR NO KEY UPDATE SKIP LOCKED) AS taken
+        LIMIT %(limit)s"""
+_ALL = 2**31
 # Asked in the same statement, and of the server's clock too: who slept through its lease, even between telling the time
 # and asking, would claim what is at once taken from it again as from the dead.
 _LEASED = """EXISTS (SELECT 1 FROM engine_worker
@@ -98,10 +107,8 @@ _LEASED = """EXISTS (SELECT 1 FROM engine_worker
 _CLAIM = f"""
     UPDATE engine_run SET status = 'running', worker_id = %(worker)s, fence = fence + 1, claims = claims + 1,
         wake = false, started_at = COALESCE(started_at, %(now)s), updated_at = %(now)s
-    WHERE id = ANY(ARRAY(
-        SELECT id FROM {_LINE} ORDER BY rank, vtime, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-    )) AND {_ORDERED} IS NULL AND (NOT %(leased)s OR {_LEASED}) RETURNING id, rank, vtime"""
-_OF_ALL_QUEUES, _OF_ONE_QUEUE = "cardinality(%(queues)s::text[]) = 0", "queue = %(queues)s"  # each with its index
+    WHERE id = ANY(ARRAY({{choice}})) AND {{ordered}} IS NULL AND (NOT %(leased)s OR {_LEASED})
+    RETURNING id, rank, vtime"""
 
 
 type Held = tuple[UUID, int]  # a run and the fence it is held by
@@ -239,22 +246,28 @@ def claim(
 
     None, and nothing taken, while somebody in this line has a priority.
     """
-    line: dict[str, Any] = {"queues": list(queues), "least": claims[0], "most": claims[1]}
-    if len(queues) == 1:
-        line["queues"] = queues[0]
+    line: dict[str, Any] = {"least": claims[0], "most": claims[1]}
+    line |= {f"queue{number}": queue for number, queue in enumerate(queues)}
+    claiming, anybody = _claiming(len(queues))
     with _cursor() as cursor:
-        taking = {"worker": worker_id, "leased": leased, "now": clock.now(), "limit": limit}
-        cursor.execute(_of(queues, _CLAIM), line | taking)
+        taking = {"worker": worker_id, "leased": leased, "now": clock.now(), "limit": limit, "all": _ALL}
+        cursor.execute(claiming, line | taking)
         rows = cursor.fetchall()
-        if not rows and cursor.execute(_of(queues, f"SELECT {_ORDERED}"), line).fetchone() != (None,):
+        if not rows and cursor.execute(anybody, line).fetchone() != (None,):
             return None
     return [row[0] for row in sorted(rows, key=lambda row: (row[1], row[2], row[0]))]
 
 
-def _of(queues: Sequence[str], statement: str) -> str:
-    if len(queues) > 1:
-        return statement
-    return statement.replace("queue = ANY(%(queues)s)", _OF_ONE_QUEUE if queues else _OF_ALL_QUEUES)
+@cache
+def _claiming(queues: int) -> tuple[str, str]:
+    """The claim from so many queues (none: from all), and the question whether anybody there has a priority."""
+    named = [f"engine_run WHERE queue = %(queue{number})s AND {_READY}" for number in range(queues)]
+    lines = named or [f"engine_run WHERE {_READY}"]
+    ordered = f"COALESCE({', '.join(_ORDERED.format(line=line) for line in lines)})"
+    choice = _CHOICE.format(line=lines[0])
+    if len(lines) > 1:
+        choice = _MERGED.format(stretches=" UNION ALL ".join(_STRETCH.format(line=line) for line in lines))
+    return _CLAIM.format(choice=choice, ordered=ordered), f"SELECT {ordered}"
 
 
 def _arrays(batch: Sequence[Write]) -> list[list[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from django.db.models import Count, Exists, QuerySet
 from . import codec, failures
 from .errors import RunNotFound
 from .models import READY, UNANSWERED, Attempt, Checkpoint, Run, Wait, Worker
-from .reading import held, progress, search
+from .reading import held, naming, progress, search
 from .reading.search import EVERY, Filter
 from .states import TERMINAL, RunStatus, StepStatus
 
@@ -148,8 +148,12 @@ def run_detail(run_id: UUID, *, steps: bool = True) -> RunDetail:
     )
 
 
-def run_page(where: Filter = EVERY, *, cursor: str | None = None, limit: int = 50) -> Page[RunRow]:
-    """Runs, newest first. Raises ValueError for a cursor that is not one of ours."""
+def run_page(
+    where: Filter = EVERY, *, part: str | None = None, cursor: str | None = None, limit: int = 50
+) -> Page[RunRow]:
+    """Runs, newest first; with `part` those whose id begins or ends so. Raises ValueError for a strange cursor."""
+    if part is not None:
+        where = replace(where, ids=naming.named(part))
     runs = search.newest(where, before=UUID(cursor) if cursor else None).only(
         "id", "workflow", "version", "status", "created_at", "started_at", "ended_at", "requester", "error"
     )

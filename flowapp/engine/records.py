@@ -95,12 +95,13 @@ class Write:
     suspend: bool = False
     requeue: bool = False
     end: End | None = None
+    early: bool = False  # its checkpoints are of code that has not made all calls that were recorded before
 
     @property
     def simple(self) -> bool:
         """Whether it is checkpoints alone, which PostgreSQL takes in one statement."""
         more = self.drop or self.open or self.collect or self.suspend or self.requeue or self.end
-        return not (more or self.attempts or self.give_back)
+        return not (more or self.attempts or self.give_back or self.early)
 
     @property
     def plain_end(self) -> bool:
@@ -159,6 +160,7 @@ class Recorded:
     ended_at: datetime
     size: int = 0
     large: bool = False
+    early: bool = False
 
 
 @dataclass(slots=True, frozen=True)

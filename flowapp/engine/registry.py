@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, overload
 
-from . import literals, paths
+from . import declarations, literals, paths
 from .codec import adapter
 from .durations import Duration, seconds
 from .errors import AlreadyRegistered, BadDefinition, NotInWorkflow, UnknownWorkflow
@@ -61,6 +61,12 @@ class StepDefinition[**P, R]:
     queue: str | None = None
     is_async: bool = False
     result_type: Any = Any
+
+    def __post_init__(self) -> None:
+        if self.timeout == 0:
+            raise BadDefinition(f"step {self.name!r}: timeout: no step ends in no time; leave it out to set no limit")
+        if not isinstance(self.retry, Retry):
+            raise BadDefinition(f"step {self.name!r}: retry: give a Retry(…), not {self.retry!r}")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
         """Run as a step of the current run. Raises NotInWorkflow outside a workflow's body."""
@@ -314,11 +320,7 @@ def _define(
     _check_search(name, search, input_type)
     try:
         control = combined(control, batch)
-        if control is not None:
-            control.check(input_type, takes_input=len(parameters) == 2)
-        for trigger in triggers:
-            if isinstance(trigger, Event | Webhook) and trigger.when is not None:
-                paths.check(trigger.when, {"event.data": input_type})
+        declarations.check(triggers, control, input_type, takes_input=len(parameters) == 2)
         literals.check(fn, parameters[0].name, input_type)
     except BadDefinition as error:
         raise BadDefinition(f"workflow {name!r}: {error}") from None

@@ -38,7 +38,7 @@ class Replay[R: Record]:
         self._called: list[tuple[int, Key]] = []
         self._records: dict[Key, R] = dict(self.unreached)
         self._in_order = sorted((record.seq, key) for key, record in self.unreached.items())
-        self._first, self._last = 0, len(self._in_order) - 1
+        self._first = 0
         self.last_seq = self._in_order[-1][0] if self._in_order else 0
 
     def call(self, key: Key, kind: str, args_hash: bytes) -> bool:
@@ -64,15 +64,6 @@ class Replay[R: Record]:
         while self._in_order[self._first][1] not in self.unreached:
             self._first += 1
         return self._in_order[self._first][0]
-
-    @property
-    def last_unreached(self) -> int:
-        """The number of the last such outcome; 0 when the body made all calls."""
-        if not self.unreached:
-            return 0
-        while self._in_order[self._last][1] not in self.unreached:
-            self._last -= 1
-        return self._in_order[self._last][0]
 
     @property
     def unfinished(self) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from .durations import Duration, seconds
 from .errors import BadDefinition, BadResult, Fatal, NotInWorkflow, NotSerializable, PayloadTooLarge, RetryAfter
@@ -23,8 +25,15 @@ class Retry:
     non_retryable: tuple[type[BaseException], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1:
-            raise BadDefinition(f"Retry(max_attempts={self.max_attempts}): at least one attempt is needed")
+        attempts: Any = self.max_attempts
+        factor: Any = self.factor
+        if not isinstance(attempts, int) or attempts < 1:
+            raise BadDefinition(f"Retry(max_attempts={attempts!r}): give a whole number, from 1")
+        if not isinstance(factor, int | float) or not 1 <= factor < math.inf:
+            raise BadDefinition(f"Retry(factor={factor!r}): delays grow by a number from 1 (1: they stay the same)")
+        if not _are_errors(self.non_retryable):
+            raise BadDefinition(f"Retry(non_retryable={self.non_retryable!r}): give a tuple of exception classes")
+        object.__setattr__(self, "non_retryable", tuple(self.non_retryable))
         for name in ("initial", "max_delay"):
             try:
                 seconds(getattr(self, name))
@@ -37,8 +46,22 @@ class Retry:
             return None
         if isinstance(error, RetryAfter):
             return error.delay
-        delay = min(seconds(self.initial) * self.factor ** (attempt - 1), seconds(self.max_delay))
+        delay = self._grown(attempt)
         return delay * random.uniform(0.5, 1.0) if self.jitter else delay  # noqa: S311 - spreads load, no secret
+
+    def _grown(self, attempt: int) -> float:
+        first, most = seconds(self.initial), seconds(self.max_delay)
+        try:
+            return min(first * float(self.factor) ** (attempt - 1), most)
+        except OverflowError:  # it has grown beyond all numbers
+            return most if first else 0.0
+
+
+def _are_errors(given: object) -> bool:
+    """Whether these are classes of exceptions, in a tuple or list."""
+    return isinstance(given, tuple | list) and all(
+        isinstance(one, type) and issubclass(one, BaseException) for one in given
+    )
 
 
 ONCE = Retry(max_attempts=1)

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
-from pydantic import ValidationError
 
 from flowapp import audit
 from flowapp.tenancy.actors import SYSTEM, Actor
@@ -26,6 +25,7 @@ from . import (
     codec,
     expressions,
     facts,
+    inputs,
     parents,
     registry,
     signal_types,
@@ -34,7 +34,7 @@ from . import (
     telemetry,
     whereabouts,
 )
-from .errors import IdempotencyConflict, IllegalState, InvalidInput, RunNotFound
+from .errors import IdempotencyConflict, IllegalState, RunNotFound
 from .handle import Run as RunHandle
 from .line import admission, claims
 from .models import Checkpoint, Run, SearchTerm, Signal, Wait
@@ -149,17 +149,7 @@ def unplaced_run(
 
 def validated(definition: WorkflowDefinition[Any, Any], input: Any) -> tuple[Any, bytes]:
     """The input as its declared type, and as the canonical bytes of that. Raises InvalidInput."""
-    if not definition.takes_input:
-        if input is not None:
-            raise InvalidInput([{"loc": [], "msg": "this workflow takes no input"}])
-        return None, codec.to_bytes(None)
-    try:
-        value = codec.adapter(definition.input_type).validate_json(codec.to_bytes(input))
-    except ValidationError as error:
-        raise InvalidInput(
-            [{"loc": list(e["loc"]), "msg": e["msg"]} for e in error.errors(include_url=False, include_context=False)]
-        ) from None
-    return value, codec.to_bytes(value)
+    return inputs.validated(input, definition.input_type, takes_input=definition.takes_input)
 
 
 def _searchable(definition: WorkflowDefinition[Any, Any], input: Any) -> dict[str, Any]:

@@ -94,12 +94,17 @@ def _ids(batch: Sequence[Write]) -> set[UUID]:
 def _insert_checkpoints(batch: Sequence[Write]) -> None:
     if connection.vendor == "postgresql":
         postgresql.insert_checkpoints(batch)
+        for write in batch:
+            if write.early:
+                keys = [(row.name, row.occurrence) for row in write.checkpoints]
+                Checkpoint.unscoped.filter(arrivals.matching(keys), run_id=write.run_id).update(early=True)
         return
     Checkpoint.unscoped.bulk_create(
         Checkpoint(
             run_id=write.run_id,
             workspace_id=write.workspace_id,
             fence=write.fence,
+            early=write.early,
             **{name: getattr(row, name) for name in CheckpointRow.__slots__},
         )
         for write in batch

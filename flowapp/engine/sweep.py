@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from flowapp.tenancy.scope import scoped
 
-from . import arrivals, clock, facts, parents, sessions, signals, timers
+from . import arrivals, clock, facts, parents, sessions, signals, telemetry, timers
 from .line import claims, knowledge
 from .models import Checkpoint, Run, Timer, Wait, Worker
 from .states import RunStatus
@@ -101,6 +102,7 @@ def _recover(run: Run) -> None:
             error=run.error,
         )
         facts.run_ended(run)
+        transaction.on_commit(partial(telemetry.ended, run, run.status, run.error), robust=True)
         parents.ask_soon(run)
     else:
         row.update(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,7 +19,9 @@ NAMES = {name: number for number, name in enumerate(WEEKDAYS)} | {
     name: number for number, name in enumerate(MONTHS, start=1)
 }
 MISSED = ("once", "skip", "backfill")
-FURTHEST = timedelta(days=366 * 5)  # "0 0 29 2 *" is at most this far away, but for 1900-like years
+# The 29th of February that is a Sunday comes every 28 years, and every 40 where a year such as 2100 lies between.
+FURTHEST = timedelta(days=366 * 41)
+JUDGED_FROM = datetime(2024, 1, 1, tzinfo=UTC)  # whether a schedule ever comes does not depend on today
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Event:
     when: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise BadDefinition("Event(name): a name is needed")
+        if not self.name.strip() or self.name != self.name.strip():
+            raise BadDefinition(f"Event({self.name!r}): a name is needed, without spaces around it")
         if self.when is not None:
             expressions.compile(self.when)
 
@@ -102,13 +104,14 @@ class Cron:
             ZoneInfo(self.tz)
         except (ZoneInfoNotFoundError, ValueError):
             raise BadDefinition(f"Cron({self.expression!r}): there is no time zone {self.tz!r}") from None
+        self.next(JUDGED_FROM)
 
     def input_at(self, slot: datetime) -> Any:
         """The input of the run of a slot."""
         return self.input(slot) if callable(self.input) else self.input
 
     def next(self, after: datetime) -> datetime:
-        """The first slot after a moment (aware); raises BadDefinition when there is none within five years."""
+        """The first slot after a moment (aware); raises BadDefinition when there is none within forty years."""
         zone = ZoneInfo(self.tz)
         at = after.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
         end = at + FURTHEST

@@ -31,6 +31,11 @@ class Whereabouts:
 _attempt: ContextVar[tuple[Run, Call] | None] = ContextVar("flowapp_whereabouts", default=None)
 
 
+def fields(run: Run) -> dict[str, str]:
+    """The `extra=` of a line that the engine itself says about a run, outside of it."""
+    return {"run_id": str(run.id), "workflow": run.workflow}
+
+
 def enter(run: Run, call: Call) -> None:
     """Say that this context makes an attempt of a step."""
     _attempt.set((run, call))

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _connections(names: Sequence[str]) -> int:
+def _connections(names: list[str]) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = ANY(%s)", [names])
         return int(cursor.fetchone()[0])

@@ -29,14 +29,25 @@ from . import effects
 from .celery_process import CeleryProcess
 from .celery_worker import CeleryWorker
 
-MODES = ("immediate", "always-suspend", "embedded")
+ALONE = ("immediate", "always-suspend")
+MODES = (*ALONE, "embedded")
 BESIDE = (  # cases that make no sense where nothing runs beside them
+    "test_at_most_once::test_what_runs_beside_it_finishes_first",
     "test_atomic_step::test_a_connection_that_is_cut_at_the_commit",
     "test_atomic_step::test_a_timeout_undoes_its_writes",
+    "test_cancel::test_a_step_under_way_writes_nothing_more",
+    "test_event_at_the_timeout::test_a_decision_and_the_timeout_at_once",
+    "test_event_at_the_timeout::test_an_event_and_the_timeout_at_once",
     "test_event_at_the_timeout::test_both_at_once",
     "test_fan_out::test_items_inside_are_counted_too",
     "test_long_step",
     "test_lost_commit_answer",
+    "test_pause::test_a_pause_taken_back",
+    "test_pause::test_between_two_steps",
+)
+UNDISTURBED = (  # and cases that put themselves in the way of what runs, so nothing may run beside them
+    "test_pause::test_a_commit_that_is_tried_again_after_the_resume_opens_what_goes_on",
+    "test_pause::test_what_is_opened_while_a_person_resumes_is_not_left_paused",
 )
 CELERY = "celery"  # one more, on PostgreSQL, for these cases (a file, or one of its tests)
 DISPATCHED = (
@@ -47,6 +58,8 @@ DISPATCHED = (
     "test_atomic_step::test_a_timeout_undoes_its_writes",
     "test_cancel",
     "test_child_runs",
+    "test_compensation",
+    "test_continue_as_new",
     "test_cron::test_missed_slots_are_made_up_once",
     "test_cron::test_once_a_slot",
     "test_cron::test_once_a_slot_with_several_schedulers",
@@ -54,13 +67,17 @@ DISPATCHED = (
     "test_event_before_wait",
     "test_fan_out",
     "test_first_cancels_losers",
+    "test_fork::test_only_the_rest_runs_again",
     "test_gather_partial_failure",
     "test_gather_replays",
     "test_long_step",
-    "test_lost_commit_answer",
+    "test_lost_commit_answer::test_nothing_is_doubled",
     "test_lost_doorbells",
+    "test_patched",
     "test_pause",
-    "test_retry_after",
+    "test_retry_after::test_the_delay_is_the_one_asked_for",
+    "test_retry_after::test_what_breaks_the_decision_on_a_retry_stops_the_run_for_a_person",
+    "test_retry_run",
     "test_signal_before_wait",
     "test_signals_in_order",
     "test_sleep_deadline",
@@ -80,10 +97,9 @@ KILLED = (
     "test_stale_worker",
     "test_streams",
 )
-_ON_CELERY = pytest.mark.xdist_group("cases-celery")  # their workers are shared, so one after the other
-_ON_POSTGRESQL = pytest.mark.skipif(backend() == "sqlite", reason="SQLite has one process by design")
-ONLY_PROCESS = [pytest.param(PROCESS, marks=[_ON_CELERY, _ON_POSTGRESQL])]
-ONLY_CELERY = [pytest.param(CELERY, marks=[_ON_CELERY, _ON_POSTGRESQL])]
+ON_POSTGRESQL = pytest.mark.skipif(backend() == "sqlite", reason="SQLite has one process by design")
+ONLY_PROCESS = [pytest.param(PROCESS, marks=ON_POSTGRESQL)]
+ONLY_CELERY = [pytest.param(CELERY, marks=ON_POSTGRESQL)]
 LONGEST = ["embedded"] if backend() == "sqlite" else ONLY_CELERY  # for a long case one mode a backend
 PATIENCE = 20.0  # seconds after which a case gives up
 AGES = 10 * 365 * 86400.0  # a lease that cases end themselves
@@ -92,10 +108,12 @@ AGES = 10 * 365 * 86400.0  # a lease that cases end themselves
 def modes(file: str, case: str) -> list[Any]:
     """Those that a case runs in."""
     names = {file, f"{file}::{case}"}
-    found: list[Any] = [mode for mode in MODES if mode == "embedded" or not names & set(BESIDE)]
+    if names & set(UNDISTURBED):
+        return list(ALONE)
+    found: list[Any] = [mode for mode in MODES if mode not in ALONE or not names & set(BESIDE)]
     if backend() == "postgresql":
         more = [mode for mode, cases in ((CELERY, DISPATCHED), (PROCESS, KILLED)) if names & set(cases)]
-        found += [pytest.param(mode, marks=_ON_CELERY) for mode in more]
+        found += more
     return found
 
 

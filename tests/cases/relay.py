@@ -10,17 +10,21 @@ from contextlib import contextmanager, suppress
 from django.db import connection
 
 _CHUNK = 65536
+_END_ALL = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 
 
 class Relay:
-    """Passes on what it reads. The first connection on which `statement` was sent is cut when it sends COMMIT.
+    """Passes on what it reads. The first connection on which `statement` was sent is cut when it sends COMMIT, or
+    at that statement itself when it is `alone`, a transaction of its own.
 
-    With `committed` the server still gets the COMMIT and answers, and the answer is what gets lost.
+    With `committed` the server still gets that and answers, and the answer is what gets lost.
     """
 
-    def __init__(self, server: tuple[str, int], statement: bytes, *, committed: bool) -> None:
+    def __init__(self, server: tuple[str, int], statement: bytes, *, committed: bool, alone: bool = False) -> None:
         self.cut = threading.Event()
         self._server, self._statement, self._committed = server, statement, committed
+        self._last = statement if alone else b"COMMIT"
         self._listener = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -44,7 +48,7 @@ class Relay:
         with pair:
             while data := pair.client.recv(_CHUNK):
                 seen = seen or self._statement in data
-                if seen and b"COMMIT" in data and not self.cut.is_set():
+                if seen and self._last in data and not self.cut.is_set():
                     self.cut.set()
                     if self._committed:
                         pair.lost.set()
@@ -82,12 +86,19 @@ class _Pair:
 
 
 @contextmanager
-def cutting(statement: str, *, committed: bool) -> Iterator[Relay]:
-    """Within this block new connections to the database go through a relay, which cuts one of them."""
+def cutting(statement: str, *, committed: bool, alone: bool = False, anew: bool = False) -> Iterator[Relay]:
+    """Within this block new connections to the database go through a relay, which cuts one of them.
+
+    With `anew` the connections that there are come to their end, so that everybody needs a new one.
+    """
     known = connection.settings_dict  # one for the connections of all threads
     direct = {name: known[name] for name in ("HOST", "PORT")}
-    relay = Relay((direct["HOST"], int(direct["PORT"])), statement.encode(), committed=committed)
+    server = (direct["HOST"], int(direct["PORT"]))
+    relay = Relay(server, statement.encode(), committed=committed, alone=alone)
     known |= {"HOST": "127.0.0.1", "PORT": str(relay.port)}
+    if anew:
+        with connection.cursor() as cursor:
+            cursor.execute(_END_ALL)
     try:
         yield relay
     finally:

@@ -1,6 +1,9 @@
 """Adding steps with new names never breaks a live run."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
 
 from flowapp import Context, Retry, step, workflow
 from tests.cases import effects
@@ -41,6 +44,50 @@ def test_it_goes_on_with_the_new_steps(engine: Engine):
     engine.shift("61m")
     assert ended(run) == ("completed", 6)
     assert effects.done == ["price", "tax"]
+
+
+def doing(*names: str) -> Callable[[Context], Awaitable[str]]:
+    """A body of these steps, sleeps and signals, one after the other."""
+
+    async def body(ctx: Context) -> str:
+        for name in names:
+            if name == "sleep":
+                await ctx.sleep("1h")
+            elif name.startswith("wait"):
+                await ctx.wait_for_signal(name)
+            else:
+                await ctx.step(name, effects.effect, name)
+        return "done"
+
+    return body
+
+
+@workflow(name="adding-again")
+async def waits_twice(ctx: Context) -> str:
+    return await doing("a", "wait 1", "wait 2")(ctx)
+
+
+@pytest.mark.parametrize(
+    ("second", "third"),
+    [
+        (["b"], ["b", "c"]),
+        (["b", "d"], ["b", "c", "d"]),
+        (["b", "d"], ["c", "b", "d"]),
+        (["b", "sleep"], ["b", "c", "sleep"]),
+    ],
+)
+def test_one_release_after_the_other_may_add_some(engine: Engine, second: list[str], third: list[str]):
+    run = waits_twice.start()
+    engine.settle()
+    engine.deploy(waits_twice, doing(*second, "a", "wait 1", "wait 2"))
+    run.signal("wait 1")
+    engine.settle()
+    engine.shift("61m")
+    engine.deploy(waits_twice, doing(*third, "a", "wait 1", "wait 2"))
+    run.signal("wait 2")
+    engine.settle()
+    assert ended(run) == ("completed", "done")
+    assert effects.done == ["a", *[name for name in second if name != "sleep"], "c"]
 
 
 async def flaky() -> None:

@@ -157,8 +157,6 @@ async def paying_beside(ctx: Context) -> None:
 
 
 def test_what_runs_beside_it_finishes_first(engine: Engine):
-    if not engine.embedded:
-        return
     with effects.closed("beside") as gate, engine.working("elsewhere"):
         run = paying_beside.start()
         child = Run.objects.filter(workflow="flowapp-step", status="needs_attention")

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from flowapp import Context, step, workflow
 from flowapp.engine import store
 from flowapp.tenancy.models import Workspace
 from tests.cases import effects
-from tests.cases.engines import Engine, ended
+from tests.cases.engines import ON_POSTGRESQL, Engine, ended
 from tests.cases.relay import cutting
 
 
@@ -62,10 +62,9 @@ def test_a_lost_answer(engine: Engine, monkeypatch: pytest.MonkeyPatch, committe
     assert effects.done == ["rename"] * (1 if committed else 2)
 
 
+@ON_POSTGRESQL
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_connection_that_is_cut_at_the_commit(engine: Engine, committed: bool):
-    if connection.vendor != "postgresql":
-        return
     with cutting('UPDATE "tenancy_workspace"', committed=committed) as relay:
         run = renaming.start()
         engine.settle()

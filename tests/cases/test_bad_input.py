@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -126,7 +127,22 @@ async def body(ctx: Context, order: Holder) -> None: ...
     [
         (lambda: step(timeout="soon")(len), "timeout"),
         (lambda: Retry(initial="1 fortnight"), "initial"),
+        (lambda: step(timeout="0s")(len), "timeout"),
+        (lambda: step(timeout="99999999999d")(len), "100 years"),
+        (lambda: step(retry=3)(len), "retry"),  # type: ignore[call-overload]
         (lambda: Retry(max_attempts=0), "max_attempts"),
+        (lambda: Retry(max_attempts=2.5), "max_attempts"),  # type: ignore[arg-type]
+        (lambda: Retry(max_attempts=inf), "max_attempts"),  # type: ignore[arg-type]
+        (lambda: Retry(initial="99999999999d"), "initial"),
+        (lambda: Retry(max_delay=inf), "max_delay"),
+        (lambda: Retry(factor=-2), "factor"),
+        (lambda: Retry(factor=0.5), "factor"),
+        (lambda: Retry(factor=nan), "factor"),
+        (lambda: Retry(factor=inf), "factor"),
+        (lambda: Retry(factor="2"), "factor"),  # type: ignore[arg-type]
+        (lambda: Retry(non_retryable=KeyError), "non_retryable"),  # type: ignore[arg-type]
+        (lambda: Retry(non_retryable=("KeyError",)), "non_retryable"),  # type: ignore[arg-type]
+        (lambda: Retry(non_retryable=(dict,)), "non_retryable"),  # type: ignore[arg-type]
         (lambda: Event("paid", when="event.data.total >"), "event.data.total >"),
         (lambda: Event("paid", when="evnt.data"), "evnt"),
         (lambda: Cron("61 * * * *"), "minute"),

@@ -95,7 +95,7 @@ def test_the_runs_of_batches_stand_under_the_other_rules(engine: Engine):
 
 
 def test_started_directly_it_is_the_list_itself(engine: Engine):
-    now = workflow(name="collects-at-once", batch=Batch(50, "5s"))(collect)
+    now = workflow(name="collects-at-once", triggers=[Event("batch/order")], batch=Batch(50, "5s"))(collect)
     run = now.start([{"n": 1}])
     engine.settle()
     assert ended(run) == ("completed", [1])

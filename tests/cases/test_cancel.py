@@ -57,8 +57,6 @@ async def working(ctx: Context) -> str:
 
 
 def test_a_step_under_way_writes_nothing_more(engine: Engine):
-    if not engine.embedded:
-        return
     with effects.closed("slow"):
         run = working.start()
         engine.until(lambda: effects.done)

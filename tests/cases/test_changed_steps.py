@@ -78,6 +78,30 @@ def test_both_sides_are_named(engine: Engine, body: Callable[..., Awaitable[Any]
     assert effects.done == ["paper", *done]  # nothing after the place where it shows
 
 
+@workflow(name="changing-and-waiting")
+async def waiting(ctx: Context) -> None:
+    await price("paper")
+    await ctx.sleep("1h")
+    await ctx.wait_for_signal("go")
+
+
+async def removed_with_a_new_one(ctx: Context) -> None:
+    await ctx.sleep("1h")
+    await cost("paper")
+    await ctx.wait_for_signal("go")
+
+
+def test_what_is_new_does_not_hide_what_was_left_out(engine: Engine):
+    run = waiting.start()
+    engine.settle()
+    engine.shift("61m")
+    engine.deploy(waiting, removed_with_a_new_one)
+    run.signal("go")
+    engine.settle()
+    assert (run.status, effects.done) == ("needs_attention", ["paper"])
+    assert "'price' is no longer reached by the code; instead it comes to 'cost'" in run.error["message"]
+
+
 def test_a_missing_version_is_named(engine: Engine):
     run = original.start()
     engine.settle()

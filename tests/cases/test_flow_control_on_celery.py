@@ -15,7 +15,6 @@ from tests.environment import backend
 
 pytestmark = [
     pytest.mark.skipif(backend() != "postgresql", reason="Celery's workers share PostgreSQL"),
-    pytest.mark.xdist_group("cases-celery"),
     pytest.mark.parametrize("engine", [CELERY], indirect=True),
 ]
 GATE = threading.Event()

@@ -8,8 +8,10 @@ from django.db import OperationalError
 
 from flowapp import Context, Retry, step, workflow
 from flowapp.engine import store
+from flowapp.engine.models import Checkpoint
 from tests.cases import effects
-from tests.cases.engines import Engine, ended
+from tests.cases.engines import ON_POSTGRESQL, Engine, ended
+from tests.cases.relay import cutting
 
 
 @step(retry=Retry(max_attempts=2, initial="10s", jitter=False))
@@ -61,3 +63,26 @@ def test_nothing_is_doubled(engine: Engine, monkeypatch: pytest.MonkeyPatch):
     engine.settle()
     assert ended(run) == ("completed", ["fine", "on"])
     assert effects.done == ["attempt 1", "attempt 2"]
+
+
+# What the group commit sends: outcomes in one statement, and a failed attempt with the wait after it in a transaction.
+COMMITS = [("INSERT INTO engine_checkpoint", True), ('INSERT INTO "engine_wait"', False)]
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize(("statement", "alone"), COMMITS)
+def test_a_connection_that_is_cut_at_the_commit(engine: Engine, statement: str, alone: bool, committed: bool):
+    with cutting(statement, committed=committed, alone=alone, anew=True) as relay:
+        run = working.start()
+        engine.settle()
+        engine.shift("11s")
+        run.signal("go", "on")
+        engine.settle()
+    assert relay.cut.is_set()
+    run.signal("go", "b")
+    engine.settle()
+    assert ended(run) == ("completed", ["fine", "on"])
+    assert effects.done == ["attempt 1", "attempt 2"]
+    numbers = Checkpoint.objects.filter(run_id=run.id).order_by("seq").values_list("seq", flat=True)
+    assert list(numbers) == list(range(1, len(numbers) + 1))

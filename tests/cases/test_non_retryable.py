@@ -17,12 +17,18 @@ async def charge(how: str) -> None:
     raise Declined("no funds") if how == "declined" else Fatal("never try again")
 
 
+@step(retry=Retry(max_attempts=5, initial="1s", non_retryable=[Declined]))  # type: ignore[arg-type]
+async def charge_by_list() -> None:
+    effects.effect(f"attempt {step.attempt}")
+    raise Declined("no funds")
+
+
 @workflow(name="non-retryable")
 async def paying(ctx: Context, how: str) -> None:
-    await charge(how)
+    await (charge_by_list() if how == "listed" else charge(how))
 
 
-@pytest.mark.parametrize(("how", "error"), [("declined", "Declined"), ("fatal", "Fatal")])
+@pytest.mark.parametrize(("how", "error"), [("declined", "Declined"), ("listed", "Declined"), ("fatal", "Fatal")])
 def test_one_attempt(engine: Engine, how: str, error: str):
     run = paying.start(how)
     engine.settle()

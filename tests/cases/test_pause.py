@@ -17,7 +17,7 @@ from flowapp.engine.records import Outcome, Write
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import current, scoped
 from tests.cases import effects
-from tests.cases.engines import Engine, ended
+from tests.cases.engines import ON_POSTGRESQL, Engine, ended
 
 
 @step
@@ -37,8 +37,6 @@ async def two_steps(ctx: Context) -> str:
 
 
 def test_between_two_steps(engine: Engine):
-    if not engine.embedded:
-        return
     with effects.closed("first") as gate:
         run = two_steps.start()
         engine.until(lambda: run.status == "running")
@@ -53,8 +51,6 @@ def test_between_two_steps(engine: Engine):
 
 
 def test_a_pause_taken_back(engine: Engine):
-    if not engine.embedded:
-        return
     with effects.closed("first") as gate:
         run = two_steps.start()
         engine.until(lambda: run.status == "running")
@@ -119,8 +115,6 @@ def test_a_commit_that_is_tried_again_after_the_resume_opens_what_goes_on(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     """The first try found the run about to pause; before the second a person had let it go on."""
-    if engine.embedded:
-        return
     real, tried = store.apply, list[UUID]()
 
     def lost_once(batch: Sequence[Write]) -> list[Outcome]:
@@ -142,9 +136,8 @@ def test_a_commit_that_is_tried_again_after_the_resume_opens_what_goes_on(
     assert Run.objects.get(parent_id=run.id).status == "queued"
 
 
+@ON_POSTGRESQL
 def test_what_is_opened_while_a_person_resumes_is_not_left_paused(engine: Engine, monkeypatch: pytest.MonkeyPatch):
-    if engine.embedded or connection.vendor != "postgresql":
-        return
     workspace, real, person = current(), store._open_waits, list[threading.Thread]()
 
     def resumes(run_id: UUID) -> None:

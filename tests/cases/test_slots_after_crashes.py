@@ -3,7 +3,7 @@
 import pytest
 
 from flowapp import Context, FlowControl, step, workflow
-from flowapp.engine import sweep
+from flowapp.engine import attendance, clock, sweep
 from flowapp.engine.models import Run
 from tests.cases.engines import Engine, dead_worker, ended
 
@@ -48,3 +48,20 @@ def test_a_retried_run_stands_in_line_again():
     assert not Run.objects.get(pk=second.id).held
     first.retry()
     assert Run.objects.get(pk=first.id).held
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_free_slot_is_noticed_however_many_lines_there_are(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(attendance, "LINES", 2)
+    each = workflow(name="one-of-each", control=FlowControl(concurrency=1, key="string(input)"))(body)
+    for n in range(5):
+        each.start(n)
+        each.start(n)
+    last = Run.objects.filter(held=True).order_by("limit_id").last()
+    assert last is not None
+    # As a process leaves it that dies between the commit and its look at the limit.
+    Run.objects.filter(limit_id=last.limit_id, held=False).update(status="cancelled", ended_at=clock.now())
+    for _ in range(3):
+        sweep.sweep()
+    assert not Run.objects.get(pk=last.id).held
+    assert Run.objects.filter(held=True).count() == 4

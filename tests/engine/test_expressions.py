@@ -19,3 +19,13 @@ def test_other_variables_have_types():
     assert expressions.compile("risk", variables).may_be_bool is False
     with pytest.raises(BadDefinition, match="no matching overload"):
         expressions.compile("risk < 3", variables)
+
+
+@pytest.mark.parametrize("digits", [309, 400, 4299])  # JSON with more digits is not read
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_beyond_floats_has_a_key(digits: int, sign: int):
+    number = sign * 10**digits
+    assert expressions.key(".n", number) == expressions.key(".n", number)
+    assert expressions.key(".n", number) not in (expressions.key(".n", 1), expressions.key(".n", -number))
+    assert expressions.keys({"n": number}) == [expressions.index_key("event.data.n == input.n", {"n": number})]
+    assert expressions.compile("event.data.n > 3").refusal("when", event={"data": {"n": number}}) is not None

@@ -247,5 +247,63 @@ def test_without_priorities_a_claim_is_as_cheap_as_it_was(ordered: Any, queues: 
     with CaptureQueriesContext(connection) as queries:
         assert len(claims.claim(worker.lease.worker_id, queues, 5, suspects=False)) == 5
     selects = [query["sql"] for query in queries if "engine_run" in query["sql"]]
-    # One statement on PostgreSQL (not seen here, beside the rows themselves); on SQLite one look at who is ordered.
-    assert len(selects) == (1 if connection.vendor == "postgresql" else 4)
+    # One statement on PostgreSQL (not seen here, beside the rows); on SQLite one look a queue at who is ordered.
+    assert len(selects) == (1 if connection.vendor == "postgresql" else 3 + len(queues))
+
+
+@pytest.mark.parametrize("p", [0, 2])
+def test_several_queues_are_one_line(ordered: Any, p: int):
+    made = start(ordered, "acme", *inputs(p, 12))
+    for number, name in enumerate(("a", "b", "c")):
+        Run.unscoped.filter(id__in=made[number::3]).update(queue=name)
+    worker = Worker().lease.worker_id
+    taken = [one.run.id for at_once in (3, 1, 4, 4) for one in claims.claim(worker, ["a", "none", "b"], at_once)]
+    assert taken == [id_ for number, id_ in enumerate(made) if number % 3 != 2]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_what_another_claim_of_several_queues_holds_is_passed_over(ordered: Any):
+    made = start(ordered, "acme", *inputs(0, 8))
+    Run.unscoped.filter(id__in=made[::2]).update(queue="a")
+    beside: list[Any] = []
+
+    def claim() -> None:
+        try:
+            beside.extend(one.run.id for one in claims.claim(Worker().lease.worker_id, ["default", "a"], 8))
+        finally:
+            connection.close()
+
+    worker = Worker().lease.worker_id
+    with transaction.atomic():
+        mine = [one.run.id for one in claims.claim(worker, ["a", "default"], 3)]
+        thread = threading.Thread(target=claim)
+        thread.start()
+        thread.join()
+    assert (mine, beside) == (made[:3], made[3:])
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="its statistics do not tell what was read")
+@pytest.mark.parametrize("queues", [["default"], ["default", "more"]])
+def test_what_stands_in_a_queue_that_nobody_serves_is_not_read(ordered: Any, queues: list[str]):
+    start(ordered, "acme", *inputs(0, 10))
+    [first, *_] = start(ordered, "acme", {"n": 0, "p": 5})
+    row = Run.unscoped.get(pk=first)
+    names = [field.attname for field in Run._meta.concrete_fields if not field.generated]
+    given = {name: getattr(row, name) for name in names} | {"queue": "nobodys", "vtime": 0}
+    Run.unscoped.bulk_create([Run(**given | {"id": uuid7(), "priority": n % 7}) for n in range(2000)])
+    row.delete()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE engine_run")
+        cursor.execute("DISCARD PLANS")
+    worker = Worker().lease.worker_id
+    with transaction.atomic():
+        before = _read()
+        assert len(claims.claim(worker, queues, 5)) == 5
+        assert _read() - before < 100
+
+
+def _read() -> int:
+    """How many rows of runs this transaction read."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'engine_run'")
+        return int(cursor.fetchone()[0])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from flowapp import Batch, Context, FlowControl, workflow
+from flowapp import Batch, Context, Event, FlowControl, workflow
 from flowapp.engine import registry
 from flowapp.engine.errors import BadDefinition
 from flowapp.engine.limits import Rate
@@ -115,7 +115,9 @@ def test_a_batch_needs_a_list():
         workflow(name="no-list", batch=Batch(2, "1s"))(one)
     with pytest.raises(BadDefinition, match="given twice"):
         workflow(name="twice", batch=Batch(2, "1s"), control=FlowControl(batch=Batch(2, "1s")))(many)
-    accepted = workflow(name="a-list", batch=Batch(2, "1s"), control=FlowControl(concurrency=1))(many)
+    accepted = workflow(
+        name="a-list", triggers=[Event("a/x")], batch=Batch(2, "1s"), control=FlowControl(concurrency=1)
+    )(many)
     assert accepted.control == FlowControl(concurrency=1, batch=Batch(2, "1s"))
 
 

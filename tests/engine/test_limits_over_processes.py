@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests import servers
+from tests import prepared, servers
 
 from .limited_flows import LIMIT
 
@@ -43,7 +43,7 @@ with scoped(workspace.pk):
 
 @pytest.fixture(scope="module")
 def database_url(postgres_server: servers.Postgres) -> Iterator[str]:
-    url = postgres_server.new_database()
+    url = postgres_server.new_database(like=prepared.postgres(postgres_server))
     yield url
     postgres_server.drop_database(url)
 
@@ -59,7 +59,6 @@ def environ(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> dict
         "FLOWAPP_DATABASE_URL": database_url,
         "FLOWAPP_WORKFLOWS": "tests.engine.limited_flows",
     }
-    run(made, "manage.py", "migrate", "--verbosity=0", "--skip-checks")
     run(made, "-c", PREPARE)
     return made
 

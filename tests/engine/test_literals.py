@@ -34,6 +34,14 @@ async def sleeps(ctx: Context) -> None:
     await ctx.sleep("3 dayz")
 
 
+async def sleeps_for_ages(ctx: Context) -> None:
+    await ctx.sleep("99999999999d")
+
+
+async def retries_faster_and_faster(ctx: Context) -> None:
+    await ctx.step("look", str, 1, retry=Retry(factor=-2))
+
+
 async def sleeps_by_keyword(ctx: Context) -> None:
     await ctx.sleep(duration="soon")
 
@@ -75,10 +83,12 @@ async def under_another_name(context: Context) -> None:
     ("fn", "offset", "told"),
     [
         (sleeps, 1, "ctx.sleep: '3 dayz' is not a duration"),
+        (sleeps_for_ages, 1, "ctx.sleep: '99999999999d' is longer than 100 years"),
+        (retries_faster_and_faster, 1, "Retry(factor=-2)"),
         (sleeps_by_keyword, 1, "ctx.sleep: 'soon' is not a duration"),
         (retries, 1, "Retry(initial=…): 'soon' is not a duration"),
         (retries_as_an_attribute, 1, "Retry(max_delay=…): 'late' is not a duration"),
-        (never_tries, 1, "Retry(max_attempts=0): at least one attempt is needed"),
+        (never_tries, 1, "Retry(max_attempts=0): give a whole number, from 1"),
         (times_out, 1, "ctx.wait_for_signal: '-' is not a duration"),
         (does_not_compile, 1, "ctx.wait_for_event: the expression 'event.data.id ==' does not compile"),
         (matches_what_is_not_there, 1, "reads input.number; input has id, total, customer, extra, note"),

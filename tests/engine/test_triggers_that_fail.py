@@ -15,8 +15,9 @@ from flowapp.engine.models import Event as Row
 from flowapp.engine.models import Run, Schedule, Wait
 from flowapp.engine.reading import readings
 from flowapp.engine.triggering import events, matching, schedules
+from flowapp.tenancy import actions
 from flowapp.tenancy.actors import SYSTEM
-from flowapp.tenancy.scope import scoped
+from flowapp.tenancy.scope import current, scoped
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,6 +120,43 @@ def test_the_longest_due_come_first(monkeypatch: pytest.MonkeyPatch):
     assert max(now - at for at in left) == timedelta(hours=2)
 
 
+def test_a_trigger_and_a_workspace_that_cannot_be_installed_stop_no_other(monkeypatch: pytest.MonkeyPatch):
+    for slug in ("one", "two"):
+        factories.workspace(slug)
+    workflow(name="a-bad", triggers=[Cron("0 * * * *", input=1)])(takes)
+    workflow(name="b-good", triggers=[Cron("1 * * * *", input=1)])(takes)
+    next_, bulk_create = Cron.next, Schedule.objects.bulk_create
+    failed: list[int] = []
+
+    def never(cron: Cron, after: Any) -> Any:
+        if cron.expression.startswith("0 "):
+            raise ZeroDivisionError("it never comes")
+        return next_(cron, after)
+
+    def full(rows: Any, **options: Any) -> Any:
+        if not failed:
+            failed.append(len(rows))
+            raise ValueError("this workspace takes no more")
+        return bulk_create(rows, **options)
+
+    monkeypatch.setattr(Cron, "next", never)
+    monkeypatch.setattr(Schedule.objects, "bulk_create", full)
+    schedules.install()
+    assert failed == [1]
+    assert [row.workflow for row in Schedule.unscoped.all()] == ["b-good"] * 2
+    monkeypatch.setattr(Cron, "next", next_)
+    schedules.install()
+    assert sorted(row.workflow for row in Schedule.unscoped.all()) == ["a-bad"] * 3 + ["b-good"] * 3
+
+
+def test_a_new_workspace_has_its_schedules_at_once():
+    workflow(name="hourly", triggers=[Cron("0 * * * *", input=1)])(takes)
+    schedules.install()
+    clock.shift("1s")
+    made = actions.create_workspace(name="New", slug="new", by=SYSTEM)
+    assert Schedule.unscoped.filter(workspace_id=made.pk, next_at__gt=clock.now()).count() == 1
+
+
 # -- events -----------------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +213,7 @@ def test_those_that_always_fail_keep_no_newer_one_waiting(monkeypatch: pytest.Mo
         sweep.sweep()
     assert sorted(tried) == [0, 1, 2, 3, 4]
     assert Row.objects.get(pk=new).looked
+    clock.shift("3s")
     sweep.sweep()
     assert tried[5:] == [0, 1]  # and round again
 
@@ -192,6 +231,40 @@ def test_a_trigger_that_cannot_be_asked_stops_no_other_event(monkeypatch: pytest
     events.publish_all([events.New("z/bad"), events.New("z/good", 1)], by=SYSTEM)
     assert started() == ["a"]
     assert [row.name for row in Row.objects.filter(looked=False)] == ["z/bad"]
+
+
+def test_an_event_that_fails_is_tried_ever_less_often_and_never_lost(monkeypatch: pytest.MonkeyPatch):
+    workflow(name="a", triggers=[Event("z/*")])(takes)
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "look_all", lambda *_: None)
+        bad, good = (events.publish(name, 1, by=SYSTEM).id for name in ("z/bad", "z/good"))
+    stored = bytes(Row.objects.get(pk=bad).data)
+    Row.objects.filter(pk=bad).update(data=b"\x09\0")  # no encoding there is
+    clock.shift("5s")
+    for misses in range(20):
+        pause = timedelta(seconds=min(2 * 2**misses, 3600))
+        before = clock.now()
+        sweep.sweep()
+        row = Row.objects.get(pk=bad)
+        assert row.look_at is not None
+        assert row.misses == misses + 1
+        assert before <= row.look_at - pause <= clock.now()
+        if pause > timedelta(minutes=1):
+            clock.shift(pause - timedelta(seconds=50))
+            sweep.sweep()
+            assert Row.objects.get(pk=bad).misses == row.misses  # it is not its time yet
+            assert readings.oldest_due() is None
+        clock.shift(row.look_at - clock.now() + timedelta(milliseconds=1))
+    assert Row.objects.get(pk=good).looked
+    assert len(started()) == 1
+    (stuck,) = readings.stuck_events(current())
+    assert (stuck.id, stuck.misses, stuck.trouble) == (bad, 20, r"ValueError: unknown codec byte b'\t'")
+    assert readings.count_stuck_events() == 1
+    Row.objects.filter(pk=bad).update(data=stored)
+    clock.shift("1h")
+    sweep.sweep()
+    assert len(started()) == 2
+    assert readings.stuck_events(current()) == []
 
 
 def test_a_wait_that_cannot_be_looked_at_stops_no_other(monkeypatch: pytest.MonkeyPatch):
@@ -212,6 +285,34 @@ def test_a_wait_that_cannot_be_looked_at_stops_no_other(monkeypatch: pytest.Monk
     clock.shift("1m")
     sweep.sweep()
     assert list(Wait.objects.filter(looked=True).values_list("run_id", flat=True)) == [second.id]
+
+
+def test_waits_that_always_fail_keep_no_newer_one_waiting(monkeypatch: pytest.MonkeyPatch):
+    async def waits(ctx: Context) -> None:
+        await ctx.wait_for_event("z/never")
+        await ctx.wait_for_event("z/never")
+
+    definition = workflow(name="waits")(waits)
+    *bad, new = [definition.start().id for _ in range(6)]
+    Wait.objects.update(looked=False)
+    back = events.look_back
+    tried: list[int] = []
+
+    def dies(run_id: Any, name: str, occurrence: int) -> None:
+        if run_id in bad:
+            tried.append(bad.index(run_id))
+            raise RuntimeError("it cannot be looked at")
+        back(run_id, name, occurrence)
+
+    monkeypatch.setattr(events, "look_back", dies)
+    monkeypatch.setattr(sweep, "BATCH", 2)
+    clock.shift("1m")
+    for _ in range(3):
+        sweep.sweep()
+    assert sorted(tried) == [0, 1, 2, 3, 4]
+    assert Wait.objects.get(run_id=new).looked
+    sweep.sweep()
+    assert tried[5:] == [0, 1]  # and round again
 
 
 def test_an_event_waits_for_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch):

@@ -1,7 +1,8 @@
 """Whether changed code still comes past what is recorded, seen while it runs and not only at its end.
 
 Code may make new calls anywhere, so a recorded call that is missing may come yet, as long as the body awaits something
-new. When all it awaits is what it awaited before, nothing new can lead it there: what is missing was left out. Then
+new. What is new is what is not recorded, and what was recorded early: by code that had not come past all that was
+recorded before. Where a body awaits nothing new, nothing new can lead it to what is missing: that was left out. Then
 nothing that is not recorded begins any more.
 """
 
@@ -24,44 +25,34 @@ class Course:
         self._replay = replay
         self._waits = waits
         self._calls = calls  # made and not yet answered
-        # Outcomes given though one before them was missing: their numbers, and the last that the body then awaited.
-        self._passing: list[tuple[int, int]] = []
+        self._passed = 0  # the number of the last outcome given though one before it was missing
 
     def feeds(self, record: Recorded) -> None:
         """This recorded outcome is the next. It is given in any case: two calls may only have changed places."""
-        if self._replay.first_unreached < record.seq:
-            last = self._last_awaited(record)
-            if last is not None:
-                self._passing.append((record.seq, last))
+        if self._replay.first_unreached < record.seq and not record.early and not self._awaits_anything_new(record):
+            self._passed = max(self._passed, record.seq)
 
     def astray(self, begins: Collection[Call]) -> ReplayDiverged | None:
         """Whether the body has left out something recorded. Nothing recorded is left to give, and these calls begin.
 
-        What is missing was then left out, or comes after something new. All that was recorded before the last of it is
-        older than the code: a body that awaited nothing else, and did not make the first of it, has left it out.
+        The code that recorded an outcome that is not early had made all calls recorded before, without it. So a body
+        that awaited this and nothing new, and had not made one of them, has left that out.
         """
         if self._calls and all(key in self._waits.before for key in self._calls):
             return self._replay.diverged(f"waits for {_named(self._calls.values())}")
-        first, last = self._replay.first_unreached, self._replay.last_unreached
-        if begins and any(first < seq and awaited < last for seq, awaited in self._passing):
+        if begins and self._replay.first_unreached < self._passed:
             return self._replay.diverged(f"comes to {_named(begins)}")
         return None
 
-    def _last_awaited(self, fed: Recorded) -> int | None:
-        """The highest number among the outcomes that the body awaits.
-
-        None when it awaits something new, or what was recorded after all that is missing: then it is on its way yet.
-        """
-        last, missing = fed.seq, self._replay.last_unreached
+    def _awaits_anything_new(self, fed: Recorded) -> bool:
         for key in self._calls:
-            if last >= missing:
-                return None
             record = self._replay.pending(key)
             if record is not None:
-                last = max(last, record.seq)
+                if record.early:
+                    return True
             elif key != (fed.name, fed.occurrence) and key not in self._waits.before:
-                return None
-        return last
+                return True
+        return False
 
 
 def _named(calls: Collection[Call]) -> str:

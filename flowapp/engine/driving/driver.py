@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
-from flowapp.engine import clock, codec, failures, registry, telemetry, waits
+from flowapp.engine import clock, codec, failures, registry, telemetry, waits, whereabouts
 from flowapp.engine.errors import Fenced, NeedsAttention, UnknownWorkflow
 from flowapp.engine.loop import RunLoop
 from flowapp.engine.records import CheckpointRow, Claimed, End, Outcome, Recorded, Write, Written
@@ -130,11 +130,24 @@ class RunDriver:
         try:
             self._advance(self._main)
         except Exception as error:
-            # A fault of the engine itself must not leave the run held by a live worker for ever.
-            logger.exception("run %s: the engine failed", self.run.id)
-            self._stop_for_attention(NeedsAttention(f"the engine failed on this run: {type(error).__name__}: {error}"))
+            self._stop_for_attention(self._fault(error))
         finally:
             self._pumping = False
+
+    def broke(self, error: Exception) -> None:
+        """Something of this run failed beside the pump: in the task of a step, or while an answer was taken in."""
+        self.attend(self._fault(error))
+        self.executor.loop.call_soon(self._heed)
+
+    def _fault(self, error: Exception) -> NeedsAttention:
+        """A fault of the engine itself must not leave the run held by a live worker for ever."""
+        logger.error("run %s: the engine failed", self.run.id, exc_info=error, extra=whereabouts.fields(self.run))
+        what = f"{type(error).__name__}: {failures.message(error)}"
+        return NeedsAttention(f"the engine failed on this run: {what}")
+
+    def _heed(self) -> None:
+        if self._attention is not None and not self.over:
+            self._stop_for_attention(self._attention)
 
     def pump_soon(self) -> None:
         """Pump from a callback of the process's loop: a body's task cannot be entered from inside another task."""
@@ -149,8 +162,7 @@ class RunDriver:
                 return self._finish(main)
             if not self._feed(main):
                 break
-        if self._attention is not None and not self.over:  # a step or wait that could not begin
-            self._stop_for_attention(self._attention)
+        self._heed()  # a step or wait could not begin
         if not self.over:
             self._settle()
 
@@ -392,7 +404,9 @@ class RunDriver:
             self._stop_for_attention(outcome)
             return True
         if isinstance(outcome, Exception):
-            logger.error("run %s: a write was refused", self.run.id, exc_info=outcome)
+            logger.error(
+                "run %s: a write was refused", self.run.id, exc_info=outcome, extra=whereabouts.fields(self.run)
+            )
             self._stop_for_attention(NeedsAttention(f"the engine could not record an outcome: {outcome}"))
             return True
         return False
@@ -421,6 +435,8 @@ class RunDriver:
         if telemetry.observers and end.new_input is None and not isinstance(outcome, Exception):
             telemetry.ended(self.run, end.status, end.error)
         if isinstance(outcome, Exception) and not isinstance(outcome, Fenced):
-            logger.error("run %s: its end was refused", self.run.id, exc_info=outcome)
+            logger.error(
+                "run %s: its end was refused", self.run.id, exc_info=outcome, extra=whereabouts.fields(self.run)
+            )
             end = End(RunStatus.NEEDS_ATTENTION, error=failures.describe(outcome))
             self.executor.store.submit(self.write(end=end), lambda _: None)

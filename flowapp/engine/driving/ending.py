@@ -43,4 +43,8 @@ def _named(error: BaseException) -> BaseException:
 def _how(error: BaseException | None) -> str:
     if error is None:
         return "returned"
-    return "continued as new" if isinstance(error, ContinueAsNew) else f"raised {type(error).__name__}: {error}"
+    return (
+        "continued as new"
+        if isinstance(error, ContinueAsNew)
+        else f"raised {type(error).__name__}: {failures.message(error)}"
+    )

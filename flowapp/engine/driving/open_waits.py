@@ -45,6 +45,11 @@ class OpenWaits:
         return bool(self._open or self._opening)
 
     @property
+    def early(self) -> bool:
+        """Whether the body has not made all calls that are recorded: what it opens and records now may come first."""
+        return bool(self._replay.unreached)
+
+    @property
     def keys(self) -> Iterable[Key]:
         """The keys of all that is open."""
         return self._open.keys()
@@ -121,7 +126,7 @@ class OpenWaits:
             self._open[call.key] = (call.args_hash, call.opening.due_at, call.opening.since)
             opening.append(call.opening)
         self._opening = {}
-        if self._replay.unreached:
+        if self.early:
             return [replace(row, detail={**row.detail, EARLY: True}) for row in opening]
         return opening
 

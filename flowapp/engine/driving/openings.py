@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.db import InterfaceError, OperationalError
 from django.db.models import Model
 
+from flowapp.engine import whereabouts
 from flowapp.engine.errors import NeedsAttention
 from flowapp.engine.line import claims
 from flowapp.engine.models import Run
@@ -41,5 +42,5 @@ def _rows(run: Run, requester: Actor | None, call: Call) -> Rows:
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
-        logger.exception("a wait could not be prepared")
+        logger.exception("run %s: the wait %r could not be prepared", run.id, name, extra=whereabouts.fields(run))
         return NeedsAttention(f"{name!r} could not be opened: {error}")

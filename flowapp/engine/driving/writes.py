@@ -47,4 +47,5 @@ class Writes:
             suspend=suspend,
             requeue=requeue,
             end=end,
+            early=bool(checkpoints) and waits.early,
         )

@@ -67,8 +67,8 @@ def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int,
     if some_left:
         ready = knowledge.without(ready)
     for _ in range(TRIES):
-        ids = _choose_and_take(worker_id, ready, limit, cap, leased)
-        if ids or cap is not None or connection.vendor != "postgresql" or not turns.matter(ready):
+        ids = _choose_and_take(worker_id, ready, queues, limit, cap, leased)
+        if ids or cap is not None or connection.vendor != "postgresql" or not turns.matter(ready, queues):
             break
         time.sleep(TRY_AGAIN)
     return ids
@@ -76,7 +76,7 @@ def _take(worker_id: UUID, queues: Sequence[str], limit: int, claims: tuple[int,
 
 @transaction.atomic
 def _choose_and_take(
-    worker_id: UUID, ready: models.QuerySet[Run], limit: int, cap: int | None, leased: bool
+    worker_id: UUID, ready: models.QuerySet[Run], queues: Sequence[str], limit: int, cap: int | None, leased: bool
 ) -> list[UUID]:
     # SQLite has one writer at a time, so choosing and taking in one transaction is enough; elsewhere a lock is taken.
     line = ready.order_by("rank", "vtime", "id")
@@ -85,7 +85,7 @@ def _choose_and_take(
     else:
         ids = list(turns.locked(line).values_list("id", flat=True)[:limit])
     if ids:
-        ids = turns.given(ids, ready) if turns.matter(ready) else ids
+        ids = turns.given(ids, ready, queues) if turns.matter(ready, queues) else ids
         now = clock.now()
         chosen = Run.unscoped.filter(id__in=ids)
         if leased:
@@ -201,15 +201,16 @@ def _recorded(run_ids: Sequence[UUID]) -> Iterable[tuple[UUID, Recorded]]:
         .annotate(size=Length("output"))
         .order_by("run_id", "seq")
         .values_list(
-            "run_id", "name", "occurrence", "seq", "kind", "status", "args_hash", small, "error", "ended_at", "size"
+            "run_id", "name", "occurrence", "seq", "kind", "status", "args_hash", small, "error", "ended_at", "size",
+            "early",
         )
-    )
-    for run_id, name, occurrence, seq, kind, status, args_hash, output, error, ended_at, length in rows:
+    )  # fmt: skip
+    for run_id, name, occurrence, seq, kind, status, args_hash, output, error, ended_at, length, early in rows:
         stored, size = None if output is None else bytes(output), length or 0
-        large = size > PRELOAD_BYTES
+        large, known = size > PRELOAD_BYTES, bytes(args_hash)
         yield (
             run_id,
-            Recorded(name, occurrence, seq, kind, status, bytes(args_hash), stored, error, ended_at, size, large),
+            Recorded(name, occurrence, seq, kind, status, known, stored, error, ended_at, size, large, early),
         )
 
 

@@ -113,7 +113,14 @@ class Run(ScopedModel):
             models.Index(F("rank"), F("vtime"), F("id"), condition=READY, name="run_in_line"),
             models.Index(F("workspace"), F("vtime"), condition=READY, name="run_lane"),
             models.Index(F("vtime"), condition=READY, name="run_virtual_time"),
-            models.Index(F("workspace"), F("priority").desc(), F("id"), condition=READY & ORDERED, name="run_ordered"),
+            models.Index(
+                F("queue"),
+                F("workspace"),
+                F("priority").desc(),
+                F("id"),
+                condition=READY & ORDERED,
+                name="run_ordered_in_queue",
+            ),
             models.Index(F("worker_id"), condition=Q(status="running"), name="run_held"),
             models.Index(
                 F("limit_id"),
@@ -161,6 +168,11 @@ class Checkpoint(OfRun):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
     fence = models.BigIntegerField()
+    early = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Whether it was recorded while calls recorded before had not been made.",
+    )
 
 
 class Attempt(OfRun):
@@ -241,6 +253,10 @@ class Event(ScopedModel):
     created_at = models.DateTimeField()
     looked = models.BooleanField(default=False)
     found = models.JSONField(null=True, help_text="What it matched and what not, once it was looked at.")
+    # With defaults in the database: while a deploy rolls, processes that do not know them insert, too.
+    misses = models.PositiveIntegerField(default=0, db_default=0, help_text="How often looking at it failed.")
+    look_at = models.DateTimeField(null=True, help_text="When to look next, after it failed.")
+    trouble = models.TextField(blank=True, default="", db_default="", help_text="Why it failed last.")
 
     class Meta(ScopedModel.Meta):
         constraints = (

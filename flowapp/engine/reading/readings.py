@@ -13,12 +13,14 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Count, Min
+from django.db.models.functions import Coalesce
 
 from flowapp.engine import clock, crons, registry
 from flowapp.engine.models import READY, BulkJob, Event, Limit, Run, Timer, Wait, Worker
 from flowapp.engine.states import LIVE
 from flowapp.tenancy.models import Workspace
 
+SHOWN_EVENTS: Final = 10
 SHOWN_STATUSES: Final = tuple(sorted(str(status) for status in LIVE))
 
 
@@ -72,13 +74,29 @@ def oldest_due(lines: Iterable[Queue] | None = None) -> Due | None:
         "a start that flow control put off": _oldest(
             Limit.unscoped.filter(due_at__lte=now, workflow__in=known), "due_at"
         ),
-        "an event that nobody was told of": _oldest(Event.unscoped.filter(looked=False), "created_at"),
+        "an event that nobody was told of": _oldest(_untold(now), "since"),
     }
     due = [(since, what) for what, since in found.items() if since is not None]
     if not due:
         return None
     since, what = min(due)
     return Due(what, since, max(0.0, (now - since).total_seconds()))
+
+
+def _untold(now: datetime) -> models.QuerySet[Event]:
+    """Events to be looked at; those that failed are due when they are tried again, and shown otherwise."""
+    return Event.unscoped.filter(looked=False).annotate(since=Coalesce("look_at", "created_at")).filter(since__lte=now)
+
+
+def stuck_events(workspace_id: UUID) -> list[Event]:
+    """The latest events of a workspace that could not be handled so far; they are tried again."""
+    stuck = Event.unscoped.filter(workspace_id=workspace_id, looked=False, misses__gt=0)
+    return list(stuck.order_by("-id").defer("data")[:SHOWN_EVENTS])
+
+
+def count_stuck_events() -> int:
+    """How many there are, over all workspaces."""
+    return Event.unscoped.filter(looked=False, misses__gt=0).count()
 
 
 def live_runs(workspace_id: UUID | None = None) -> dict[str, int]:

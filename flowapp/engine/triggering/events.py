@@ -10,18 +10,19 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 from itertools import batched
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from flowapp.engine import arrivals, clock, codec, expressions, facts, registry, sweep, waits
+from flowapp.engine import arrivals, clock, codec, expressions, facts, failures, registry, sweep, waits
 from flowapp.engine.errors import IdempotencyConflict, InvalidInput
 from flowapp.engine.models import Event, EventKey, EventTaken, Run, Wait
+from flowapp.engine.rounds import Round
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.scope import current, scoped
 
@@ -30,7 +31,10 @@ from .matching import Found, listening, start_all
 logger = logging.getLogger("flowapp.engine")
 AT_ONCE = 500  # waits or events read at once in a look
 MISSES_SHOWN = 20  # waits named as not matching
-_tried: UUID | None = None  # the event at which the last round of the sweep stopped
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)  # before an event that failed is looked at again
+LONGEST_TROUBLE = 1000  # characters of why it failed
+_events = Round[tuple[UUID, UUID]]("id", key=lambda row: row[0])
+_waits = Round[tuple[UUID, str, int]]("pk", key=lambda row: row)
 type _Waiting = tuple[UUID, str, Mapping[str, Any]]  # a run, its wait's name and detail
 
 
@@ -44,11 +48,12 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """An event to be published. With an `id` it counts once."""
+    """An event to be published. With an `id` it counts once; under its `old_id` an earlier version noted it."""
 
     name: str
     data: Any = None
     id: str | None = None
+    old_id: str | None = None
 
 
 def publish(name: str, data: Any = None, *, by: Actor, id: str | None = None) -> Published:
@@ -63,14 +68,14 @@ def publish(name: str, data: Any = None, *, by: Actor, id: str | None = None) ->
 def publish_all(news: Sequence[New], *, by: Actor) -> list[Published]:
     """Publish several facts, as `publish` does each: written at once, looked at once."""
     rows = [_row(one, by) for one in news]
-    known = _known(rows)
+    known = _known(rows, {one.old_id: row for one, row in zip(news, rows, strict=True) if one.old_id})
     made = [row for row in rows if row.external_id is None or known.setdefault(row.external_id, row) is row]
     try:
         with transaction.atomic(savepoint=bool(known)):
             # Always in one order, so that of two who publish the same ids neither waits for the other's.
             Event.objects.bulk_create(sorted(made, key=lambda row: row.external_id or ""))
     except IntegrityError:
-        if not set(_known(made)):
+        if not _known(made, {}):
             raise
         return publish_all(news, by=by)  # another with one of these ids was faster
     shapes = {row.id: shape_of(row) for row in made}
@@ -78,7 +83,8 @@ def publish_all(news: Sequence[New], *, by: Actor) -> list[Published]:
     EventKey.objects.bulk_create([EventKey(match=key, event_id=row.id) for key, row in keys])
     if made and facts.heard([current()]):
         for row in made:
-            fact = facts.Fact(row.name, str(row.id), row.created_at, shapes[row.id]["data"], source=by.kind)
+            data = shapes[row.id]["data"]
+            fact = facts.Fact(row.name, str(row.id), row.created_at, data, source=by.kind, hops=by.hops)
             facts.tell(row.workspace_id, fact)
     if made:
         transaction.on_commit(partial(look_all, [row.id for row in made], current()), robust=True)
@@ -86,27 +92,32 @@ def publish_all(news: Sequence[New], *, by: Actor) -> list[Published]:
 
 
 def _row(new: New, by: Actor) -> Event:
-    if not new.name or len(new.name) > 200:
+    name = new.name.strip()
+    if not name or len(name) > 200:
         raise InvalidInput([{"loc": ["name"], "msg": "an event needs a name of 1 to 200 characters"}])
     stored = codec.encode(new.data)
     return Event(
         workspace_id=current(),
-        name=new.name,
+        name=name,
         data=stored,
         external_id=new.id,
-        request_hash=codec.digest(new.name.encode() + stored),
+        request_hash=codec.digest(name.encode() + stored),
         sender=by.as_json(),
         created_at=clock.now(),
     )
 
 
-def _known(rows: Collection[Event]) -> dict[str, Event]:
-    """The events that were published before under the ids of these."""
+def _known(rows: Collection[Event], by_old_id: Mapping[str, Event]) -> dict[str, Event]:
+    """The events that were published before under the ids of these; or with the same content under their old ids."""
     ids = {row.external_id for row in rows if row.external_id is not None}
     found: dict[str, Event] = {}
-    for some in batched(ids, AT_ONCE):
-        earlier = Event.objects.filter(external_id__in=some).only("id", "external_id", "request_hash")
-        found |= {str(row.external_id): row for row in earlier}
+    for some in batched(ids | set(by_old_id), AT_ONCE):
+        for earlier in Event.objects.filter(external_id__in=some).only("id", "external_id", "request_hash"):
+            id = str(earlier.external_id)
+            if id in ids:
+                found[id] = earlier
+            elif bytes(earlier.request_hash) == bytes(by_old_id[id].request_hash):
+                found.setdefault(str(by_old_id[id].external_id), earlier)
     return found
 
 
@@ -153,13 +164,18 @@ def _look_at(event: Event) -> None:
 
 @contextmanager
 def _stopping_no_other(event: Event) -> Iterator[None]:
-    """Where the look at one event fails, the sweep does it again and the others go on."""
+    """Where the look at one event fails, the others go on; the sweep does it again, after a pause that grows."""
     try:
         yield
     except (OperationalError, InterfaceError):
         raise  # what else there is would fail, too
-    except Exception:
-        logger.exception("the event %s (%s) could not be looked at; the next sweep tries again", event.id, event.name)
+    except Exception as error:
+        pause = min(FIRST_PAUSE * 2 ** min(event.misses, 20), LONGEST_PAUSE)
+        logger.exception("the event %s (%s) could not be looked at; again in %s", event.id, event.name, pause)
+        why = f"{type(error).__name__}: {failures.message(error)}"[:LONGEST_TROUBLE]
+        Event.objects.filter(pk=event.id, looked=False).update(
+            misses=event.misses + 1, look_at=clock.now() + pause, trouble=why
+        )
 
 
 def found_by(event_id: UUID) -> Found:
@@ -278,16 +294,11 @@ def look_back(run_id: UUID, name: str, occurrence: int) -> None:
         Wait.objects.filter(run_id=run_id, name=name, occurrence=occurrence).update(looked=True)
 
 
-def _next_to_look_at(late: datetime) -> list[tuple[UUID, UUID]]:
-    """Events not looked at, with their workspaces: from where the last round stopped, and once round at most."""
-    global _tried
-    events = Event.unscoped.filter(looked=False, created_at__lt=late).order_by("id")
-    rows = events.values_list("workspace_id", "id")
-    found = list((rows if _tried is None else rows.filter(id__gt=_tried))[: sweep.BATCH])
-    if _tried is not None and len(found) < sweep.BATCH:
-        found += rows.filter(id__lte=_tried)[: sweep.BATCH - len(found)]
-    _tried = found[-1][1] if found else None
-    return found
+def hops_to(run_id: UUID) -> int:
+    """The hops of the last event that a run took: what it publishes then may be the answer to that."""
+    last = EventTaken.objects.filter(run_id=run_id).order_by("-event_id").values("event_id")[:1]
+    sender = Event.objects.filter(pk__in=last).values_list("sender", flat=True).first()
+    return facts.hops_of(sender)
 
 
 @sweep.chore
@@ -295,12 +306,15 @@ def look_again() -> None:
     """Look for what a crash kept from being looked at."""
     late = clock.now() - sweep.GRACE
     by_workspace: dict[UUID, list[UUID]] = {}
-    for workspace_id, event_id in _next_to_look_at(late):
+    on_time = Q(look_at__isnull=True) | Q(look_at__lte=clock.now())  # those that failed have to wait
+    events = Event.unscoped.filter(on_time, looked=False, created_at__lt=late)
+    for event_id, workspace_id in _events.take(events.values_list("id", "workspace_id"), sweep.BATCH):
         by_workspace.setdefault(workspace_id, []).append(event_id)
     for workspace_id, event_ids in by_workspace.items():
         look_all(event_ids, workspace_id)
-    waits = Wait.unscoped.filter(looked=False, since__lt=late).order_by("since")
-    for run_id, name, occurrence in waits.values_list("run_id", "name", "occurrence")[: sweep.BATCH]:
+    for run_id, name, occurrence in _waits.take(
+        Wait.unscoped.filter(looked=False, since__lt=late).values_list("run_id", "name", "occurrence"), sweep.BATCH
+    ):
         try:
             look_back(run_id, name, occurrence)
         except (OperationalError, InterfaceError):

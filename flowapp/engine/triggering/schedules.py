@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.dispatch import receiver
 
 from flowapp.engine import clock, crons, runs, sweep
 from flowapp.engine.errors import StartSkipped
@@ -14,7 +17,8 @@ from flowapp.engine.registry import WorkflowDefinition
 from flowapp.engine.triggers import Cron
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.models import Workspace
-from flowapp.tenancy.scope import scoped
+from flowapp.tenancy.scope import current, scoped
+from flowapp.tenancy.signals import recorded
 
 logger = logging.getLogger("flowapp.engine")
 INSTALL_EVERY = timedelta(minutes=1)
@@ -22,6 +26,7 @@ BACKFILL_AT_MOST = 100  # runs
 SEEN_EVERY = timedelta(hours=1)
 FORGOTTEN_AFTER = timedelta(days=7)  # longer than any deploy rolls
 LATE = timedelta(minutes=1)  # a slot that is older was missed
+type Slots = dict[tuple[str, str, str], datetime | None]  # the next one by workflow, expression and time zone
 
 
 def install() -> None:
@@ -30,22 +35,55 @@ def install() -> None:
     While a deploy rolls, processes that know a trigger and processes that do not install in turns.
     """
     now = clock.now()
-    wanted = {(definition.name, cron.expression, cron.tz): cron for definition, cron in crons.declared()}
+    slots = _next_slots(now)
     for workspace_id in Workspace.objects.values_list("id", flat=True):
-        with scoped(workspace_id):
-            known = {(row.workflow, row.expression, row.zone): row for row in Schedule.objects.all()}
-            seen = [row.pk for key, row in known.items() if key in wanted and row.seen_at < now - SEEN_EVERY]
-            Schedule.objects.filter(pk__in=seen).update(seen_at=now)
-            gone = [row.pk for key, row in known.items() if key not in wanted]
-            Schedule.objects.filter(pk__in=gone, seen_at__lt=now - FORGOTTEN_AFTER).delete()
-            Schedule.objects.bulk_create(
-                [
-                    Schedule(workflow=key[0], expression=key[1], zone=key[2], next_at=cron.next(now), seen_at=now)
-                    for key, cron in wanted.items()
-                    if key not in known
-                ],
-                ignore_conflicts=True,
-            )
+        _install_in(workspace_id, slots, now)
+
+
+def _next_slots(now: datetime) -> Slots:
+    """The next slot of every trigger; None of one that cannot say, whose rows stay as they are."""
+    slots: Slots = {}
+    for definition, cron in crons.declared():
+        try:
+            slot = cron.next(now)
+        except Exception:
+            logger.exception("workflow %s: the next slot of %s cannot be found", definition.name, cron)
+            slot = None
+        slots[definition.name, cron.expression, cron.tz] = slot
+    return slots
+
+
+def _install_in(workspace_id: UUID, slots: Slots, now: datetime) -> None:
+    """Where it fails, other workspaces still get theirs, and this one is tried again within a minute."""
+    try:
+        with scoped(workspace_id), transaction.atomic():
+            _install_here(slots, now)
+    except (OperationalError, InterfaceError):
+        raise  # it would fail for the others, too
+    except Exception:
+        logger.exception("the schedules of the workspace %s could not be installed", workspace_id)
+
+
+def _install_here(slots: Slots, now: datetime) -> None:
+    known = {(row.workflow, row.expression, row.zone): row for row in Schedule.objects.all()}
+    seen = [row.pk for key, row in known.items() if key in slots and row.seen_at < now - SEEN_EVERY]
+    Schedule.objects.filter(pk__in=seen).update(seen_at=now)
+    gone = [row.pk for key, row in known.items() if key not in slots]
+    Schedule.objects.filter(pk__in=gone, seen_at__lt=now - FORGOTTEN_AFTER).delete()
+    missing = [
+        Schedule(workflow=key[0], expression=key[1], zone=key[2], next_at=slot, seen_at=now)
+        for key, slot in slots.items()
+        if slot is not None and key not in known
+    ]
+    Schedule.objects.bulk_create(missing, ignore_conflicts=True)
+
+
+@receiver(recorded, dispatch_uid="flowapp.engine.schedules")
+def _new_workspace(verb: str, **_: object) -> None:
+    """A new workspace has its schedules at once, not when a sweep looks for it."""
+    if verb == "workspace.created" and crons.declared():
+        now = clock.now()
+        transaction.on_commit(partial(_install_in, current(), _next_slots(now), now), robust=True)
 
 
 @sweep.chore

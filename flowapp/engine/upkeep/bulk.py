@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from flowapp import audit
 from flowapp.audit.origin import Origin, coming_from, origin
@@ -45,7 +46,11 @@ class JobNotFound(FlowappError):
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A bulk job as people see it. `total` is what the filter held when it began."""
+    """A bulk job as people see it.
+
+    `total` is what the filter held when it began; more, when that came into it before the job got there: a job that
+    cancels comes to runs that were retried meanwhile.
+    """
 
     id: UUID
     verb: str
@@ -174,7 +179,8 @@ def _one(job: BulkJob, run_id: UUID) -> bool:
         except Exception as error:
             message = str(error)[:500] or type(error).__name__
         counter = "refused" if message else "succeeded"
-        BulkJob.objects.filter(id=job.id).update(**{counter: F(counter) + 1})
+        done = F("succeeded") + F("refused") + 1
+        BulkJob.objects.filter(id=job.id).update(**{counter: F(counter) + 1, "total": Greatest("total", done)})
         BulkResult.objects.create(job_id=job.id, run_id=run_id, done=not message, message=message)
     job.cursor = run_id
     return True

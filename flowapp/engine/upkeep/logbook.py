@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import DataError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from flowapp.engine import clock, signals, whereabouts
+from flowapp.engine import clock, registry, signals, whereabouts
 from flowapp.engine.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
@@ -103,9 +103,21 @@ def flush() -> int:
     except Exception:
         _lines.extendleft(reversed(taken[: BUFFER - len(_lines)]))
         raise
-    for workspace_id, run_id in {(line.where.workspace_id, line.where.run_id) for line in taken}:
+    for workspace_id, run_id in {(line.where.workspace_id, line.where.run_id) for line in taken} | _carried_for(taken):
         signals.announce(workspace_id, "run", str(run_id))
     return len(taken)
+
+
+def _carried_for(lines: Sequence[Line]) -> set[tuple[UUID, UUID]]:
+    """The runs, with their workspaces, whose steps on queues said some of this: their logs show it."""
+    from flowapp.engine.models import Run
+
+    own = registry.own()
+    carrying = {line.where.run_id for line in lines if line.where.workflow in own}
+    if not carrying:
+        return set()
+    parents = Run.unscoped.filter(id__in=carrying, parent_id__isnull=False).values_list("workspace_id", "parent_id")
+    return {(workspace_id, parent_id) for workspace_id, parent_id in parents if parent_id is not None}
 
 
 def _write(lines: Sequence[Line]) -> None:

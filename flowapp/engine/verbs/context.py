@@ -382,8 +382,10 @@ def _publish_event(name: str, data: Any) -> None:
 
     asker = _asker()
     # An inbound webhook is a system too, and an event in its name would be another delivery.
-    by = SYSTEM.joined_by(*asker.also) if asker.kind == "system" else asker
-    events.publish(name, data, by=by, id=step.idempotency_key)
+    by = SYSTEM.joined_by(asker) if asker.kind == "system" else asker
+    here = whereabouts.here()
+    hops = max(by.hops, events.hops_to(here.run_id)) if here else by.hops
+    events.publish(name, data, by=replace(by, hops=hops), id=step.idempotency_key)
 
 
 def _start_unawaited(name: str, version: int, input: Any) -> str:

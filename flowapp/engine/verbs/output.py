@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,13 @@ from uuid import UUID
 
 from django.db.models import Exists, Max
 
-from flowapp.engine import queries
+from flowapp.engine import queries, registry
 from flowapp.engine.errors import RunNotFound
 from flowapp.engine.models import Checkpoint, LogLine, Run
 
 LINES_SHOWN = 200
 CHUNKS_SHOWN = 200
+CARRIED_SHOWN = 1000  # runs that carry steps and items, whose lines are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,10 @@ class StreamTail:
 
 def lines(run_id: UUID, *, before: int | None = None, limit: int = LINES_SHOWN) -> tuple[list[Line], int | None]:
     """The last lines of a run's log, oldest first, and from where to read on backwards."""
-    found = LogLine.objects.filter(run_id=run_id).order_by("-id")
+    carried = _carried(run_id)
+    found = LogLine.objects.filter(run_id__in=[run_id, *carried]).order_by("-id")
     page = list((found.filter(id__lt=before) if before else found)[: limit + 1])
-    shown = [
-        Line(row.id, row.at, row.level, row.logger, row.step, row.occurrence, row.attempt, row.message, row.fields)
-        for row in reversed(page[:limit])
-    ]
+    shown = [_line(row, carried) for row in reversed(page[:limit])]
     return shown, shown[0].id if len(page) > limit else None
 
 
@@ -57,12 +57,23 @@ def line_page(run_id: UUID, *, cursor: str | None = None, limit: int = 50) -> tu
     """The log of a run from its beginning, page by page. Raises RunNotFound, ValueError for a strange cursor."""
     if not Run.objects.filter(pk=run_id).exists():
         raise RunNotFound(f"there is no run {run_id} in this workspace")
-    found = LogLine.objects.filter(run_id=run_id, id__gt=int(cursor or 0)).order_by("id")
-    page = [
-        Line(row.id, row.at, row.level, row.logger, row.step, row.occurrence, row.attempt, row.message, row.fields)
-        for row in found[: limit + 1]
-    ]
+    carried = _carried(run_id)
+    found = LogLine.objects.filter(run_id__in=[run_id, *carried], id__gt=int(cursor or 0)).order_by("id")
+    page = [_line(row, carried) for row in found[: limit + 1]]
     return page[:limit], str(page[limit - 1].id) if len(page) > limit else None
+
+
+def _carried(run_id: UUID) -> dict[UUID, str]:
+    """The small runs that carry this one's steps and items on queues, each with the wait for it: what they log is this
+    run's."""
+    below = Run.objects.filter(parent_id=run_id, workflow__in=registry.own()).order_by("id")
+    return dict(below.values_list("id", "parent_wait")[:CARRIED_SHOWN])
+
+
+def _line(row: LogLine, carried: Mapping[UUID, str]) -> Line:
+    name, _, count = carried.get(row.run_id, "").rpartition("#")
+    occurrence = int(count) if name and name == row.step else row.occurrence  # as its parent counts the step
+    return Line(row.id, row.at, row.level, row.logger, row.step, occurrence, row.attempt, row.message, row.fields)
 
 
 def streams(run_id: UUID, *, limit: int = CHUNKS_SHOWN) -> list[StreamTail]:
