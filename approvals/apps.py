@@ -21,6 +21,7 @@ class ApprovalsConfig(AppConfig):
         from flowapp.tenancy.signals import recorded
 
         recorded.connect(actions.standing_in.note, dispatch_uid="approvals.standing_in")
+        recorded.connect(actions.rechecking.note, dispatch_uid="approvals.rechecking")
         _register_problems()
         _register_poll()
 

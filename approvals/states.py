@@ -54,8 +54,8 @@ OUTCOMES: Final[Mapping[PromptType, tuple[str, ...]]] = {
     PromptType.FORM: ("submit",),
     PromptType.EDIT: ("approve", "deny"),
 }
-REJECTIONS: Final = frozenset({"deny", "reject", "decline"})
-NEGATIVE: Final = REJECTIONS | {"no"}
+REJECTIONS: Final = frozenset({"deny", "reject", "decline"})  # those that say why, in red
+NEGATIVE: Final = REJECTIONS | {"no"}  # what turns a question down, by its name alone: a tone is only a colour
 LABELS: Final[Mapping[str, str]] = {
     "yes": "Yes",
     "no": "No",
@@ -181,10 +181,14 @@ class Decision[T]:
 
 @dataclass(frozen=True, slots=True)
 class Vote[T](Decision[T]):
-    """One answer of several that a prompt wants, and the stage (and line of it) it was given in."""
+    """One answer of several that a prompt wants, and the stage (and line of it) it was given in.
+
+    `superseded`: another one was given in its place since, such as by a substitute, and that one counts.
+    """
 
     stage: int = 1
     line: int = 1
+    superseded: bool = False
 
 
 class PromptExpired(FlowappError):
@@ -265,6 +269,18 @@ class InvalidPolicy(FlowappError):
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         self.errors = errors
         super().__init__("; ".join(f"{error['field']}: {error['msg']}" for error in errors))
+
+
+def keyed(outcomes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The outcomes, each with the `key` that gives it, or "": the same alone and for many.
+
+    `d` turns down, and is the red one only where no answer does; `a` is the main one.
+    """
+    negative = next((one["value"] for one in outcomes if one["value"] in NEGATIVE), None)
+    no = negative or next((one["value"] for one in outcomes if one["tone"] == "danger"), None)
+    yes = next((one["value"] for one in outcomes if one["tone"] == "primary" and one["value"] != no), None)
+    keys = {no: "d", yes: "a"}
+    return [{**one, "key": keys.get(one["value"], "")} for one in outcomes]
 
 
 def stage_in_words(stage: int, stages: int, level: int) -> str:

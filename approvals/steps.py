@@ -33,6 +33,11 @@ _VOID: Final = (
     "prompt {!r} was decided on other content than would run now, so the decision does not count; "
     "find out what changed it, then fork the run from before the prompt"
 )
+_UNBOUND: Final = (
+    "prompt {!r} was decided before answers were bound to their questions, so the decision does not count as it is; "
+    "`flowapp audit bind` shows such answers and binds what the audit log vouches for: then retry the run. "
+    "Or fork it from before the prompt"
+)
 __all__ = ["ESCALATE", "Decision", "PromptExpired", "PromptOptions", "PromptVerbs"]
 
 
@@ -136,8 +141,8 @@ class PromptVerbs(EngineVerbs):
         """
         run = self._runtime.run
         step = f"{name}#{self._runtime.uses(name) + 1}"
-        result = _result_type(name, type, data, form)
-        schema = _schema(name, type, data, form, choices, multiple=multiple)
+        result = result_type(name, type, data, form)
+        schema = schema_of(name, type, data, form, choices, multiple=multiple)
         ask = _ask(name, type, data, form, schema, options)
 
         def prepare(ticket: WaitTicket) -> Sequence[Model]:
@@ -154,13 +159,13 @@ class PromptVerbs(EngineVerbs):
         def decode(stored: bytes | None) -> Decision[Any]:
             given = codec.plain(stored)
             if not any(_bound(run.workspace_id, one, step, ask, given) for one in answered):
-                raise NeedsAttention(_VOID.format(ask.name))
+                raise NeedsAttention((_VOID if given.get("answer_digest") else _UNBOUND).format(ask.name))
             return _decision(ask, given, result)
 
         return self._runtime.wait(
             "prompt",
             name,
-            identity=ask.question().decode(),
+            identity=ask.content().decode(),
             detail={"assignees": list(ask.assign)},
             prepare=prepare,
             decode=decode,
@@ -203,7 +208,7 @@ def _ask(name: str, type: str, data: Any, form: Any, schema: Any, options: Promp
     )
 
 
-def _result_type(name: str, type: str, data: Any, form: Any) -> Any:
+def result_type(name: str, type: str, data: Any, form: Any) -> Any:
     """The type that `decision.data` comes back as."""
     if type == PromptType.FORM:
         if form is None:
@@ -222,18 +227,18 @@ def _is_model(type_: Any) -> bool:
 
 def _type_name(name: str, type: str, data: Any, form: Any) -> str | None:
     """Where the type of the decision's data is defined, so that its validators judge an answer when it is given."""
-    known = _result_type(name, type, data, form)
+    known = result_type(name, type, data, form)
     return f"{known.__module__}:{known.__qualname__}" if _is_model(known) else None
 
 
-def _schema(name: str, type: str, data: Any, form: Any, choices: Sequence[str], *, multiple: bool) -> Any:
+def schema_of(name: str, type: str, data: Any, form: Any, choices: Sequence[str], *, multiple: bool) -> Any:
     """The JSON Schema that `decision.data` must fit; None for a prompt that takes no data."""
     if type == PromptType.FORM:
         return asking.schema_of(form)
     if type == PromptType.CHOICE:
         return asking.choices_schema(name, choices, multiple=multiple)
     if type == PromptType.EDIT:
-        known = _result_type(name, type, data, form)
+        known = result_type(name, type, data, form)
         return asking.shape_of(asking.plain(data)) if known is Any else asking.schema_of(known)
     return None
 
@@ -245,11 +250,13 @@ def _bound(workspace_id: UUID, run_id: UUID, step: str, ask: Ask, stored: dict[s
     if stored.get("expired"):
         return True
     here = (workspace_id, run_id)
-    asked = (*here, ask.name, ask.question(), stored["policies"])
+    digests = (stored["payload_digest"], stored["asked_digest"])
     given = (stored["payload_digest"], stored["outcome"], stored["data"])
-    return all(actions.bound(stored[one], *asked) for one in ("payload_digest", "asked_digest")) and (
-        actions.bound_answer(stored.get("answer_digest") or "", *here, step, *given)
-    )
+    # A prompt that was opened when only its content was bound has the digest of that; see `closing.shown_digest`.
+    forms = (ask.question(), ask.content())
+    return any(
+        all(actions.bound(one, *here, ask.name, form, stored["policies"]) for one in digests) for form in forms
+    ) and actions.bound_answer(stored.get("answer_digest") or "", *here, step, *given)
 
 
 def _decision(ask: Ask, stored: dict[str, Any], result: Any) -> Decision[Any]:

@@ -6,6 +6,7 @@ from approvals.urls import channel_patterns, policy_patterns, report_patterns
 from flowapp.rest.api import api
 from flowapp.rest.hooks import hook
 
+handler400 = "flowapp.http.problems.unreadable"
 handler404 = "flowapp.http.problems.not_found"
 handler500 = "flowapp.http.problems.broken"
 

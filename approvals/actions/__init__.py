@@ -1,6 +1,6 @@
 """Everything that changes prompts. Importing it binds their timers and closings to the engine."""
 
-from approvals.actions import standing_in, timeouts, withdrawal
+from approvals.actions import older_answers, rechecking, standing_in, timeouts, withdrawal
 from approvals.actions.bulk import MOST as MOST_AT_ONCE
 from approvals.actions.bulk import Came, Result, decide_many
 from approvals.actions.channels import deliver
@@ -33,7 +33,9 @@ __all__ = [
     "deliver",
     "may_withdraw",
     "move",
+    "older_answers",
     "reassign",
+    "rechecking",
     "refusal",
     "release",
     "rename_filter",

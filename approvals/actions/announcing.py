@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ def opened(workspace_id: UUID, prompt_id: UUID) -> None:
         return
     with scoped(workspace_id):
         prompt = Prompt.objects.get(pk=prompt_id)
-    facts.tell(workspace_id, Fact("prompt.opened", f"prompt.opened:{prompt_id}", prompt.created_at, _shown(prompt)))
+    facts.tell(workspace_id, _fact("prompt.opened", prompt, prompt.created_at, _shown(prompt)))
     ended(prompt)
 
 
@@ -36,7 +37,11 @@ def ended(prompt: Prompt) -> None:
     with scoped(prompt.workspace_id):
         final = Decision.objects.filter(prompt=prompt, final=True).first()
     data = _shown(prompt) | {"decision": _decision(final) if final else None}
-    facts.tell(prompt.workspace_id, Fact(name, f"{name}:{prompt.pk}", prompt.closed_at or clock.now(), data))
+    facts.tell(prompt.workspace_id, _fact(name, prompt, prompt.closed_at or clock.now(), data))
+
+
+def _fact(name: str, prompt: Prompt, at: datetime, data: dict[str, Any]) -> Fact:
+    return Fact(name, f"{name}:{prompt.pk}", at, data, hops=facts.hops_of(prompt.requester))
 
 
 def _shown(prompt: Prompt) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from approvals.models import Assignment, Decision, Prompt
 from approvals.policies import binding
 from approvals.states import PromptStatus
 from flowapp.engine import codec, signals
+from flowapp.tenancy import queries as tenancy
 
 
 def close(prompt: Prompt, status: PromptStatus, at: datetime) -> bool:
@@ -29,8 +30,28 @@ def close(prompt: Prompt, status: PromptStatus, at: datetime) -> bool:
 
 
 def shown_digest(prompt: Prompt) -> str:
-    """The digest of what the row shows now, which is what was decided on; the run compares it with what it runs."""
+    """The digest of what the row shows now, which is what was decided on; the run compares it with what it runs.
+
+    A prompt that was opened when only its content was bound keeps to that. That its row has the digest of just this
+    content is the proof of it: no other prompt is given such a digest, and without the key nobody makes one.
+    """
+    content = _content(prompt)
+    here = (prompt.workspace_id, prompt.run_id, prompt.name)
+    if keys.bound(prompt.payload_digest, *here, content, prompt.policies):
+        return keys.digest(*here, content, prompt.policies)
     question = binding.question(
+        content,
+        outcomes=prompt.outcomes,
+        risk=prompt.risk,
+        options=prompt.options,
+        stages=[prompt.stage_at(number) for number in range(1, prompt.stages + 1)],
+        on_timeout=prompt.on_timeout,
+    )
+    return keys.digest(*here, question, prompt.policies)
+
+
+def _content(prompt: Prompt) -> bytes:
+    return binding.content(
         type=prompt.type,
         title=prompt.title,
         message=prompt.message,
@@ -39,7 +60,6 @@ def shown_digest(prompt: Prompt) -> str:
         schema=prompt.form_schema,
         files=prompt.options.get("attachments", ()),
     )
-    return keys.digest(prompt.workspace_id, prompt.run_id, prompt.name, question, prompt.policies)
 
 
 def digests(prompt: Prompt, *, outcome: str, data: bytes | None = None) -> dict[str, str]:
@@ -71,8 +91,16 @@ def outcome_of(decision: Decision) -> dict[str, object]:
 
 
 def _voters(decision: Decision) -> list[str]:
-    """Everybody who answered the prompt, over its stages, or whose agent did: a later prompt may want others."""
-    actors = [decision.actor]
+    """Everybody who answered the prompt, over its stages: a later prompt may want others.
+
+    With them, whose agent did, and in whose place: the absent, and who passed their place on.
+    """
+    given = [(decision.actor, decision.seat)]
     if decision.prompt.takes_votes:
-        actors += Decision.objects.filter(prompt=decision.prompt).values_list("actor", flat=True)
-    return sorted({eligibility.person_behind(actor) for actor in actors if actor} - {""})
+        given += Decision.objects.filter(prompt=decision.prompt).values_list("actor", "seat")
+    actors = [actor for actor, _ in given if actor]
+    absent = [f"user:{actor['on_behalf_of']}" for actor in actors if actor.get("on_behalf_of")]
+    people = {eligibility.person_behind(actor) for actor in actors} | {seat for _, seat in given if ":" not in seat}
+    if absent:
+        people |= {str(pk) for pk in tenancy.members_matching(*absent).values_list("pk", flat=True)}
+    return sorted(people - {""})

@@ -16,6 +16,7 @@ from approvals.models import Decision, Prompt
 from approvals.policies import answers, ballot, claiming
 from approvals.policies.changes import changes
 from approvals.states import (
+    NEGATIVE,
     AlreadyDecided,
     InvalidDecision,
     PromptCancelled,
@@ -95,8 +96,12 @@ def _standing(prompt: Prompt, given: _Given, *, version: int | None, data: Any) 
 
 
 def _vote(prompt: Prompt, given: _Given, version: int | None) -> Decision | None:
-    """The same vote of an open prompt. Without a version an earlier stage's counts too: a repeat is no new vote."""
-    own = voting.answers_of(prompt, given.by)
+    """The same vote of an open prompt. Without a version an earlier stage's counts too: a repeat is no new vote.
+
+    One that another has replaced in its place stands no more, so saying it again is a new vote.
+    """
+    stands = {one.pk for one in seats.standing(prompt)}
+    own = [one for one in voting.answers_of(prompt, given.by) if one.pk in stands]
     same = [one for one in own if (one.outcome, one.data) == (given.outcome, given.data)]
     here = {one.line for one in same if one.stage == prompt.stage}
     if here and not here.issuperset(lines.asked_on(prompt, given.by)):
@@ -130,7 +135,7 @@ def _take(prompt: Prompt, given: _Given) -> Decision:
         return _end(prompt, given, [1])
     mine = lines.asked_on(prompt, given.by)
     before = voting.withdraw(prompt, given.by, mine)
-    rejection = ballot.is_rejection(given.outcome, prompt.outcomes)
+    rejection = given.outcome in NEGATIVE
     if rejection and prompt.options.get("reject_ends", True):
         return _end(prompt, given, mine)
     settled = [number for number in mine if _settles(prompt, given, number)]
@@ -208,7 +213,7 @@ def _answer(prompt: Prompt, given: _Given, now: datetime, *, final: bool, line: 
         final=final,
         stage=prompt.stage,
         line=line,
-        seat=seats.seat_of(prompt, given.by, line) if prompt.takes_votes else "",
+        seat=seats.seat_of(prompt, given.by, line) if prompt.takes_votes else seats.given(prompt, given.by),
         version=prompt.version,
         **digests(prompt, outcome=given.outcome, data=stored),
         changes=_changes(prompt, given),

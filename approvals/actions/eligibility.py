@@ -15,7 +15,7 @@ from flowapp.tenancy import absences, agents
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.keys import APPROVALS_DECIDE
-from flowapp.tenancy.models import Member
+from flowapp.tenancy.models import Agent, Member
 
 _MANAGERS = frozenset({"role:owner", "role:admin", "role:manager"})
 
@@ -157,6 +157,21 @@ def within_reach(by: Actor) -> frozenset[str]:
     person = by.member_id or (agents.owner_of(by.id) if by.kind == "agent" else None)
     own = {f"agent:{name}" for name in agents.names_of(person)} if person else set()
     return targets_of(by) | own | (tenancy.specs_of(person) if person else set())
+
+
+def barred_agent(prompt: Prompt, agent: Agent) -> Refused | None:
+    """What keeps this agent, being asked, from answering by whatever key it has; a second factor it cannot give."""
+    asked = frozenset({"asked"})
+    candidate = eligibility.Candidate(
+        kind="agent",
+        agent=agent.name,
+        targets=asked,
+        member_id=str(agent.owner_id),
+        email=agent.owner.user.email,
+        key_id="any of its own",
+        key_may_decide=agents.has_key_that_decides(agent),
+    )
+    return eligibility.refusal(candidate, _demands(prompt, asked))
 
 
 def may_count(prompt: Prompt, member: Member) -> bool:

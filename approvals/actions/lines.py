@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from django.db.models import QuerySet
@@ -10,6 +9,7 @@ from django.db.models import QuerySet
 from approvals.actions import eligibility, seats
 from approvals.models import Assignment, Decision, Prompt
 from approvals.policies import ballot
+from approvals.states import NEGATIVE
 from flowapp.tenancy.actors import Actor
 
 
@@ -36,12 +36,12 @@ def close(prompt: Prompt, numbers: Iterable[int]) -> None:
 
 def rejected(prompt: Prompt) -> Decision | None:
     """The answer by which a line of the present stage was turned down, of those that have passed; None for none."""
-    votes = list(Decision.objects.filter(prompt=prompt, stage=prompt.stage).order_by("at", "id"))
     for number, line in enumerate(prompt.stage_at().beside, start=1):
-        given = [vote for vote in votes if vote.line == number and ballot.is_rejection(vote.outcome, prompt.outcomes)]
-        places = {(ballot.answer(vote.outcome, vote.data), seats.place(vote)) for vote in given}
-        if any(count >= line.quorum for count in Counter(answer for answer, _ in places).values()):
-            return given[0]
+        given = [vote for vote in seats.standing(prompt, stage=prompt.stage, line=number) if vote.outcome in NEGATIVE]
+        answers = [ballot.answer(vote.outcome, vote.data) for vote in given]
+        agreed = (vote for vote, answer in zip(given, answers, strict=True) if answers.count(answer) >= line.quorum)
+        if first := next(agreed, None):
+            return first
     return None
 
 

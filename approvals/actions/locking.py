@@ -11,12 +11,17 @@ from flowapp.engine.errors import RunNotFound
 
 
 def locked(prompt_id: UUID) -> Prompt:
-    """The prompt, its run and itself locked until the caller's transaction ends. Raises PromptNotFound."""
-    run_id = Prompt.objects.filter(pk=prompt_id).values_list("run_id", flat=True).first()
-    if run_id is None:
+    """The prompt, its run and itself locked until the caller's transaction ends. Raises PromptNotFound.
+
+    One that has ended is not locked: nothing changes it any more, and whoever comes late waits for nobody.
+    """
+    prompt = Prompt.objects.filter(pk=prompt_id).first()
+    if prompt is None:
         raise PromptNotFound
+    if prompt.status != PromptStatus.PENDING:
+        return prompt
     try:
-        runs.lock(run_id)
+        runs.lock(prompt.run_id)
     except RunNotFound:
         raise PromptNotFound from None
     return Prompt.objects.select_for_update().get(pk=prompt_id)

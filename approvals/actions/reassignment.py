@@ -26,13 +26,15 @@ def reassign(prompt_id: UUID, *, to: Sequence[str], by: Actor, reason: str = "",
 
     An assignee gives their own place to one of them; where they were asked as one of a group or role, that stays
     asked, and theirs is one voice with that of whom they added. Whoever could not decide it themselves cannot put it to
-    themselves. Raises NotEligible, InvalidDecision; NotNow for an assignee who has answered already.
+    themselves. Raises NotEligible, InvalidDecision; NotNow for whoever has answered it already.
     """
     prompt = locking.pending(prompt_id)
     new = _parsed(to)
     manages = eligibility.manages(by)
     _allow(prompt, new, by=by, manages=manages)
-    if not manages:
+    if manages:
+        _choose_nobody_beside_oneself(prompt, by)
+    else:
         _give_one_place(prompt, new, by)
     before = _asked(prompt)
     leaving = [one for one in before if manages or one.target == f"user:{by.id.lower()}"]
@@ -77,6 +79,17 @@ def _allow(prompt: Prompt, new: Sequence[Spec], *, by: Actor, manages: bool) -> 
         raise NotEligible("It was not put to you, so you cannot put it to yourself; somebody else can.")
 
 
+def _choose_nobody_beside_oneself(prompt: Prompt, by: Actor) -> None:
+    """Who has answered, themselves or through an agent or substitute, does not pick who agrees with that."""
+    me = str(by.member_id)
+    given = seats.standing(prompt, stage=prompt.stage)
+    if any(me in (one.place, eligibility.person_behind(one.actor or {})) for one in given):
+        raise NotNow(
+            "You have answered it, so whom else to ask is not yours to say. Take your answer back first, "
+            "or let another manager, admin or owner put it to others."
+        )
+
+
 def _give_one_place(prompt: Prompt, new: Sequence[Spec], by: Actor) -> None:
     """An assignee has one voice to give, unless it was heard."""
     if len(new) > 1:
@@ -111,7 +124,7 @@ def _settle(prompt: Prompt, asked: Sequence[Assignment]) -> None:
     if stages:
         stages[prompt.stage - 1] = _with(prompt.stage_at(), asked).as_json()
     prompt.options = {**prompt.options, "stages": stages}
-    prompt.options["warnings"] = shortage.warnings(prompt)
+    shortage.look_again(prompt)
     prompt.pooled = not any(one.kind in ("user", "agent") for one in asked)
     prompt.claimed_by = prompt.claimed_until = None
     prompt.updated_at = clock.now()

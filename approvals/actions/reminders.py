@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Model
 
+from approvals.actions import shortage
 from approvals.actions.locking import still_pending
 from approvals.actions.telling import News, tell
 from approvals.models import Assignment, Prompt
@@ -46,7 +47,8 @@ def on_due(timer: DueTimer) -> None:
 
 def _remind(prompt: Prompt) -> None:
     prompt.updated_at = clock.now()
-    prompt.save(update_fields=["updated_at"])
+    shortage.look_again(prompt)  # people come and go
+    prompt.save(update_fields=["updated_at", "options"])
     asked = Assignment.objects.filter(prompt=prompt, active=True).order_by("level", "kind", "value")
     audit.record(
         by=SYSTEM,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from approvals.actions import eligibility
-from approvals.models import Assignment, Decision, Prompt
+from approvals.models import Assignment, Decision, Prompt, votes
 from approvals.policies import ballot
 from flowapp.tenancy.actors import Actor
 
@@ -14,20 +14,20 @@ def seat_of(prompt: Prompt, by: Actor, line: int) -> str:
     return eligibility.seat(prompt, by=by, asked=dict(asked.values_list("target", "seat")))
 
 
-def by_answer(prompt: Prompt, line: int) -> dict[ballot.Answer, set[str]]:
-    """The answers given so far on a line of the present stage, each with the places it was given in.
+def given(prompt: Prompt, by: Actor) -> str:
+    """The place in which this actor answers alone, where somebody gave them theirs; "" for their own."""
+    passed_on = Assignment.objects.filter(prompt=prompt, active=True).exclude(seat="")
+    return seat_of(prompt, by, 1) if passed_on.exists() else ""
 
-    Of two that were given in one place, such as by an absent person and by who stands in, the later one counts.
-    """
-    votes = Decision.objects.filter(prompt=prompt, stage=prompt.stage, line=line).order_by("at", "pk")
-    latest = {place(vote): ballot.answer(vote.outcome, vote.data) for vote in votes}
+
+def by_answer(prompt: Prompt, line: int) -> dict[ballot.Answer, set[str]]:
+    """The answers that stand on a line of the present stage, each with the places it was given in."""
     found: dict[ballot.Answer, set[str]] = {}
-    for seat, answer in latest.items():
-        found.setdefault(answer, set()).add(seat)
+    for vote in standing(prompt, stage=prompt.stage, line=line):
+        found.setdefault(ballot.answer(vote.outcome, vote.data), set()).add(vote.place)
     return found
 
 
-def place(vote: Decision) -> str:
-    """The place in which an answer was given; one from before places were kept is its giver's own."""
-    actor = vote.actor or {}
-    return vote.seat or str(vote.member_id or f"{actor.get('kind')}:{actor.get('id')}")
+def standing(prompt: Prompt, **within: int) -> list[Decision]:
+    """The answers that stand within a stage and line, or all: one in each place, oldest first."""
+    return votes.standing(Decision.objects.filter(prompt=prompt, **within).order_by("at", "pk"))

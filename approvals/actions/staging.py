@@ -29,7 +29,7 @@ def advance(prompt: Prompt, *, by: Actor, channel: str) -> None:
     lines = _people(prompt)
     asked = tuple(dict.fromkeys(spec for line in lines for spec in line))
     prompt.pooled = opening.is_pooled(asked)
-    prompt.options = {**prompt.options, "warnings": shortage.warnings(prompt)}
+    shortage.look_again(prompt)
     opening.put_in_line(prompt)
     still = Prompt.objects.filter(pk=prompt.pk, status=PromptStatus.PENDING, version=read)
     if not still.update(**{name: getattr(prompt, name) for name in _CHANGED}):

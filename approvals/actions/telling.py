@@ -22,6 +22,7 @@ class News(StrEnum):
     ESCALATED = "escalated"
     VOTED = "voted"
     ENDED = "ended"
+    STUCK = "stuck"  # nobody who is asked can settle it
 
 
 def tell(prompt: Prompt, news: News, *, only: Sequence[str] = ()) -> None:
@@ -38,8 +39,11 @@ def opened(prompt: Prompt) -> list[OutboxMessage]:
     """The news of a prompt that is about to be inserted, unsaved; `outbox.kick` belongs into that transaction."""
     if not _somebody_listens():
         return []
-    key = f"{prompt.pk}:{News.ASKED}"  # the same when opening is repeated
-    return [outbox.message(CHANNEL, key, _payload(prompt, News.ASKED), workspace_id=prompt.workspace_id)]
+    # The keys are the same when opening is repeated.
+    return [
+        outbox.message(CHANNEL, f"{prompt.pk}:{news}", _payload(prompt, news), workspace_id=prompt.workspace_id)
+        for news in (News.ASKED, *([News.STUCK] if prompt.options.get("warnings") else []))
+    ]
 
 
 def _payload(prompt: Prompt, news: News) -> dict[str, str]:

@@ -56,7 +56,7 @@ def _escalate(prompt: Prompt, now: datetime) -> None:
     added = [row for number in lines.still_open(prompt) for row in opening.on_line(prompt, number, asked)]
     Assignment.objects.bulk_create(added, ignore_conflicts=True)
     Assignment.objects.filter(prompt=prompt, active=True).update(**opening.ordered_as(prompt))
-    prompt.options = {**prompt.options, "warnings": shortage.warnings(prompt)}
+    shortage.look_again(prompt)
     prompt.save(update_fields=["options"])
     if prompt.due_at:
         timers.schedule(opening.TIMER, str(prompt.pk), prompt.due_at, {})

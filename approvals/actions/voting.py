@@ -75,7 +75,7 @@ def note(prompt: Prompt, vote: Decision, *, by: Actor, before: str | None) -> No
 
 def _touch(prompt: Prompt) -> None:
     prompt.updated_at = clock.now()
-    prompt.options = {**prompt.options, "warnings": shortage.warnings(prompt)}
+    shortage.look_again(prompt)
     prompt.save(update_fields=["updated_at", "options"])
     signals.tell(prompt.workspace_id, "inbox", str(prompt.pk))
     tell(prompt, News.VOTED)

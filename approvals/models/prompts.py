@@ -259,8 +259,14 @@ class Decision(OfWorkspace):
         """Who decided; None when a timeout did."""
         return states.decider(self.actor)
 
-    def vote(self) -> states.Vote[Any]:
-        """The answer as one of several: with the stage it was given in."""
+    @property
+    def place(self) -> str:
+        """The place it was given in; one from before places were kept is its giver's own."""
+        actor = self.actor or {}
+        return self.seat or str(self.member_id or f"{actor.get('kind')}:{actor.get('id')}")
+
+    def vote(self, *, superseded: bool = False) -> states.Vote[Any]:
+        """The answer as one of several: with the stage it was given in, and whether another took its place."""
         return states.Vote(
             outcome=self.outcome,
             reasoning=self.reasoning,
@@ -270,6 +276,7 @@ class Decision(OfWorkspace):
             channel=self.channel,
             stage=self.stage,
             line=self.line,
+            superseded=superseded,
         )
 
     def result(self) -> states.Decision[Any]:

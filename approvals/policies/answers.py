@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -15,12 +14,11 @@ from referencing.jsonschema import DRAFT202012
 
 from approvals.policies.complaints import complaints
 from approvals.states import NEGATIVE, InvalidDecision, PromptType
+from flowapp.engine import incoming
 
 LONGEST_REASON = 10_000  # characters
 REASONS = ("More information is needed", "The amount is wrong", "Against our policy", "No longer needed")
 SAY_WHY = "Say why, so that the requester knows what to change."
-_NULL = "it holds a null character, which is no text"
-_BEYOND = "this number is too large to be kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,8 @@ def _reason_errors(question: Question, outcome: str, reasoning: str) -> Iterator
         yield {"field": "reasoning", "msg": "say why: this decision needs a reason"}
     if len(reasoning) > LONGEST_REASON:
         yield {"field": "reasoning", "msg": f"at most {LONGEST_REASON:,} characters"}
-    if "\0" in reasoning:
-        yield {"field": "reasoning", "msg": _NULL}
+    if flaw := incoming.flaw_of(reasoning):
+        yield {"field": "reasoning", "msg": flaw}
 
 
 def normal(question: Question, data: Any) -> Any:
@@ -103,19 +101,6 @@ def _data_errors(question: Question, outcome: str, data: Any) -> Iterator[dict[s
             yield {"field": "data", "msg": "this prompt needs data: fill in what it asks for"}
     else:
         # A schema cannot be asked about a number that is infinite.
-        for path, message in list(_unfit(data, ())) or complaints(question.schema, data):
+        unfit = [(tuple(map(str, place)), why) for place, why in incoming.flaws(data)]
+        for path, message in unfit or complaints(question.schema, data):
             yield {"field": ".".join(["data", *path]), "msg": message}
-
-
-def _unfit(data: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What no JSON holds that others read: null characters, in names or values, and numbers such as 1e400."""
-    if isinstance(data, str) and "\0" in data:
-        yield path, _NULL
-    elif isinstance(data, float) and not isfinite(data):
-        yield path, _BEYOND
-    elif isinstance(data, list):
-        for number, item in enumerate(data):
-            yield from _unfit(item, (*path, str(number)))
-    elif isinstance(data, dict):
-        for name, value in data.items():
-            yield from [(path, _NULL)] if "\0" in name else _unfit(value, (*path, name))

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
-from approvals.policies import answers, binding, exact, facts
+from approvals.policies import answers, binding, exact, facts, shortcuts
 from approvals.policies.files import File, files
-from approvals.states import ESCALATE, LABELS, NEGATIVE, OUTCOMES, REJECTIONS, Attachment, PromptType, Risk, Stage
+from approvals.states import ESCALATE, NEGATIVE, OUTCOMES, REJECTIONS, Attachment, PromptType, Risk, Stage
 from flowapp.engine import codec, durations, expressions
 from flowapp.engine.durations import Duration
 from flowapp.engine.errors import BadDefinition
@@ -47,9 +47,9 @@ class Ask:
         """Who is asked first."""
         return self.stages[0].assign
 
-    def question(self) -> bytes:
-        """What people decide on; the run is bound to it."""
-        return binding.question(
+    def content(self) -> bytes:
+        """What people decide on, by which a replay knows the question again."""
+        return binding.content(
             type=self.type,
             title=self.title,
             message=self.message,
@@ -57,6 +57,17 @@ class Ask:
             outcomes=[outcome["value"] for outcome in self.outcomes],
             schema=self.schema,
             files=[file.about() for file in self.files],
+        )
+
+    def question(self) -> bytes:
+        """The content with the terms it is decided on; the run is bound to both."""
+        return binding.question(
+            self.content(),
+            outcomes=self.outcomes,
+            risk=self.risk,
+            options=self.options,
+            stages=self.stages,
+            on_timeout=self.on_timeout,
         )
 
 
@@ -211,7 +222,7 @@ def _outcome(name: str, value: str, about: str | Mapping[str, Any], *, main: boo
         raise BadDefinition(f"prompt {name!r}: outcome {value!r} has no {', '.join(sorted(unknown))}")
     return {
         "value": value,
-        "label": more.get("label") or LABELS.get(value) or value.replace("_", " ").replace("-", " ").capitalize(),
+        "label": more.get("label") or shortcuts.plain(value),
         "effect": more.get("effect", ""),
         "tone": more.get("tone") or ("primary" if main else "danger" if value in REJECTIONS else ""),
         "needs_reason": bool(more.get("needs_reason")),

@@ -1,12 +1,11 @@
-"""Votes: when distinct people's answers settle a stage, and which answers are rejections. Pure."""
+"""Votes: when distinct people's answers settle a stage. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from approvals.policies import binding
-from approvals.states import NEGATIVE
 
 type Answer = tuple[str, bytes]
 
@@ -14,11 +13,6 @@ type Answer = tuple[str, bytes]
 def answer(outcome: str, data: Any) -> Answer:
     """An answer as it is counted: people agree when they chose the same outcome with the same data."""
     return outcome, binding.canonical(data)
-
-
-def is_rejection(outcome: str, outcomes: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether an outcome turns the question down: by its name, or because its workflow gave it the tone "danger"."""
-    return outcome in NEGATIVE or any(one["value"] == outcome and one["tone"] == "danger" for one in outcomes)
 
 
 def settles(given: Answer, others: Sequence[Answer], *, quorum: int, at_once: bool) -> bool:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from approvals.states import Stage
 
 FRAME = 1  # how a digest is made; another number makes other digests
+_SHOWN: Final = ("value", "label", "effect", "tone", "needs_reason")
+_DEMANDS: Final = ("step_up", "four_eyes", "require_reason", "excluded")
 
 
 def canonical(value: Any) -> bytes:
@@ -16,11 +20,35 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def question(
+def content(
     *, type: str, title: str, message: str, data: Any, outcomes: Sequence[str], schema: Any, files: Sequence[Any] = ()
 ) -> bytes:
-    """What a person decides on, whole. Who is asked and by when are not part of it: they may change."""
+    """What a person decides on. Prompts from before terms were bound too have the digest of this alone."""
     return canonical([type, title, message, data, list(outcomes), schema, *([list(files)] if files else [])])
+
+
+def question(
+    content: bytes,
+    *,
+    outcomes: Sequence[Mapping[str, Any]],
+    risk: str,
+    options: Mapping[str, Any],
+    stages: Sequence[Stage],
+    on_timeout: str,
+) -> bytes:
+    """The content, and the terms it is decided on: how each answer looks, what it takes, and of how many people.
+
+    Who is asked and by when are not part of it: they may change.
+    """
+    terms = {
+        "outcomes": [[one[part] for part in _SHOWN] for one in outcomes],
+        "risk": risk,
+        "quorums": [[line.quorum for line in stage.beside] for stage in stages],
+        "on_timeout": on_timeout,
+        **{name: options.get(name) or None for name in _DEMANDS},
+        "reject_ends": options.get("reject_ends", True),
+    }
+    return content + b"\n" + canonical(terms)
 
 
 def digest(key: bytes, *, run_id: str, step: str, question: bytes, policies: Sequence[Any] = ()) -> str:

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     ESCALATION = "escalation"
     DECIDED = "decided"
     MENTION = "mention"
+    STUCK = "stuck"
 
 
 class When(StrEnum):
@@ -39,6 +40,7 @@ LABELS: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.ESCALATION: ("An escalation reaches me", "nobody decided in time"),
     Kind.DECIDED: ("My request was decided", "or expired"),
     Kind.MENTION: ("Somebody mentions me", "as @my-address in a reason"),
+    Kind.STUCK: ("Nobody can decide a prompt", "told to the administrators, who can put it to others"),
 }
 # All of it asks for something, or ends a wait: whoever gets too much of it chooses the digest.
 DEFAULTS: Final[Mapping[Kind, Mapping[str, When]]] = {
@@ -48,6 +50,7 @@ DEFAULTS: Final[Mapping[Kind, Mapping[str, When]]] = {
     Kind.ESCALATION: {EMAIL: When.NOW, SLACK: When.NOW},
     Kind.DECIDED: {EMAIL: When.NOW, SLACK: When.NOW},
     Kind.MENTION: {EMAIL: When.NOW, SLACK: When.NOW},
+    Kind.STUCK: {EMAIL: When.NOW, SLACK: When.NOW},
 }
 # A digest is a mail; what Slack shows is kept up to date, so it comes at once or not at all.
 POSSIBLE: Final[Mapping[str, tuple[When, ...]]] = {

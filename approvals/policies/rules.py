@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from approvals.policies import ballot
 from approvals.policies.facts import VARIABLES
 from approvals.states import NEGATIVE, PromptType, Risk
 from flowapp.engine import expressions
@@ -91,9 +90,9 @@ def needs_people(outcome: str, case: Case) -> str:
     """Why no rule may give this answer, in words; empty when one may. A rule may always turn down what it can."""
     if outcome not in [one["value"] for one in case.outcomes]:
         return f"It says “{outcome}”, which is no outcome of this prompt, so people are asked."
-    if ballot.is_rejection(outcome, case.outcomes):
+    if outcome in NEGATIVE:
         return "" if not case.several else _only("several people are wanted")
-    if case.type in (PromptType.FORM, PromptType.CHOICE) and outcome not in NEGATIVE:
+    if case.type in (PromptType.FORM, PromptType.CHOICE):
         return _only("it has to be filled in")
     if case.risk == Risk.HIGH:
         return _only("of its high risk")

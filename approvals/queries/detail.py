@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
 from approvals import states
-from approvals.models import Assignment, Attachment, Decision, Prompt
+from approvals.models import Assignment, Attachment, Decision, Prompt, votes
 from approvals.queries.paging import before_moment, moment_cursor
 from approvals.states import Decider, PromptNotFound, PromptStatus
 from flowapp.engine.queries import Page
@@ -85,9 +85,11 @@ class PromptView:
 
 def prompt_detail(prompt_id: UUID) -> PromptView:
     """One prompt in full. Raises PromptNotFound, for another workspace's prompt too."""
-    prompt = _whole().filter(pk=prompt_id).first()
+    prompt = Prompt.objects.filter(pk=prompt_id).first()
     if prompt is None:
         raise PromptNotFound
+    unanswered = prompt.status == PromptStatus.PENDING and not prompt.takes_votes  # one answer would have ended it
+    prefetch_related_objects([prompt], _asked(), *([] if unanswered else [_answers()]))
     return _view(prompt)
 
 
@@ -145,8 +147,11 @@ def asked_of_run(run_id: UUID) -> dict[str, PromptView]:
 
 
 def _whole() -> QuerySet[Prompt]:
-    asked = Assignment.objects.order_by("level", "kind", "value")
-    return Prompt.objects.prefetch_related(Prefetch("assignments", asked, to_attr="asked"), _answers())
+    return Prompt.objects.prefetch_related(_asked(), _answers())
+
+
+def _asked() -> Prefetch[str, QuerySet[Assignment], str]:
+    return Prefetch("assignments", Assignment.objects.order_by("level", "kind", "value"), to_attr="asked")
 
 
 def _answers() -> Prefetch[str, QuerySet[Decision], str]:
@@ -193,10 +198,15 @@ def _view(prompt: Prompt) -> PromptView:
         on_timeout=prompt.on_timeout,
         quorum=prompt.stage_at().quorum,
         lines=_lines(prompt, asked),
-        votes=[answer.vote() for answer in answers if prompt.takes_votes and not answer.timed_out],
+        votes=_votes([answer for answer in answers if not answer.timed_out]) if prompt.takes_votes else [],
         decision=ended_by.result() if ended_by else None,
         changes=ended_by.changes if ended_by else [],
     )
+
+
+def _votes(answers: list[Decision]) -> list[states.Vote[Any]]:
+    stand = {answer.pk for answer in votes.standing(answers)}
+    return [answer.vote(superseded=answer.pk not in stand) for answer in answers]
 
 
 def _assignees(prompt: Prompt, asked: list[Assignment]) -> list[str]:

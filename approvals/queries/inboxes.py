@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +48,12 @@ class InboxRow:
     version: int
     outcomes: list[dict[str, Any]]
     step_up: bool
+
+    @property
+    def offered(self) -> str:
+        """What may be answered, and by which key, for the page's script."""
+        found = states.keyed(self.outcomes)
+        return json.dumps([{part: one[part] for part in ("value", "label", "tone", "key")} for one in found])
 
     @property
     def together(self) -> bool:

@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from approvals import actions, queries
+from approvals.policies import shortcuts
 from approvals.policies.answers import LONGEST_REASON, REASONS
 from approvals.queries import InboxRow
-from approvals.states import LABELS, NEGATIVE, REJECTIONS, InvalidDecision, PromptStatus, Risk
+from approvals.states import NEGATIVE, REJECTIONS, InvalidDecision, PromptStatus, Risk
 from approvals.views import fragments, listing
 from flowapp.http.access import access
 from flowapp.http.credentials import actor_of
@@ -86,21 +87,9 @@ def _asked(rows: Sequence[InboxRow], outcome: str) -> dict[str, Any]:
 
 
 def _common(rows: Sequence[InboxRow]) -> list[dict[str, Any]]:
-    """The answers that every one of these takes, as the first of them orders them."""
-    known = [{one["value"]: one for one in row.outcomes} for row in rows]
-    if not known:
-        return []
-    return [
-        {
-            "value": value,
-            "label": LABELS.get(value, value.replace("_", " ").replace("-", " ").capitalize()).rstrip("…"),
-            "danger": value in REJECTIONS,
-            "primary": value not in NEGATIVE,
-            "needs_reason": value in REJECTIONS or any(each[value]["needs_reason"] for each in known),
-        }
-        for value in known[0]
-        if all(value in each for each in known)
-    ]
+    """The answers that every one of these takes; a rejection always says why."""
+    found = shortcuts.common([row.outcomes for row in rows])
+    return [one | {"needs_reason": one["needs_reason"] or one["value"] in REJECTIONS} for one in found]
 
 
 def _alone(row: InboxRow) -> str:

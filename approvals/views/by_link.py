@@ -52,14 +52,17 @@ def _answered(request: HttpRequest, link: SignedLink, read: Token) -> HttpRespon
         return _page(request, link, read, answering.sent_back(view, answer, request.POST))
     try:
         # What is over needs no corrections: deciding says what ended it, and notes the attempt.
-        if view.status == PromptStatus.PENDING and not _closed(link, read):
+        if view.status == PromptStatus.PENDING and not _closed(link, read, view):
             answer.check(view)
             if answer.wants_review(view) and forms.CONFIRMED not in request.POST and not question.elsewhere(view):
                 return _page(request, link, read, answering.review(view, answer, request.POST))
         links.decide(read, answer)
     except Refused as refused:
         back = answering.sent_back(view, answer, request.POST, refused)
-        return _page(request, links.find(read), read, back | _said(refused, answer, back), status=_status(refused))
+        said = back | _said(refused, answer, back)
+        if view.status != PromptStatus.PENDING:
+            return _page(request, link, read, said, status=_status(refused), ended=view)
+        return _page(request, links.find(read), read, said, status=_status(refused))
     return _page(request, links.find(read), read)
 
 
@@ -83,14 +86,21 @@ def _said(refused: Refused, answer: Answer, back: dict[str, Any]) -> dict[str, A
 
 
 def _page(
-    request: HttpRequest, link: SignedLink, read: Token, more: dict[str, Any] | None = None, status: int = 200
+    request: HttpRequest,
+    link: SignedLink,
+    read: Token,
+    more: dict[str, Any] | None = None,
+    status: int = 200,
+    ended: PromptView | None = None,
 ) -> HttpResponse:
-    view = queries.prompt_detail(link.prompt_id)
-    closed = _closed(link, read)
-    open_ = view.status == PromptStatus.PENDING and not closed and not question.elsewhere(view)
+    """The question as it stands now; `ended`: as it was read before, which nothing changes once it is over."""
+    view = ended or queries.prompt_detail(link.prompt_id)
+    pending = view.status == PromptStatus.PENDING
+    closed = _closed(link, read, view) if pending else ""
+    open_ = pending and not closed and not question.elsewhere(view)
     context = {
         **answering.context(view, may_answer=open_),
-        **_question(view),
+        **_question(view, pending=pending),
         "member": link.member,
         "closed": closed,
         "answered": _label(view, link.used_outcome),
@@ -102,7 +112,7 @@ def _page(
     return render(request, PAGE, context, status=status)
 
 
-def _question(view: PromptView) -> dict[str, Any]:
+def _question(view: PromptView, *, pending: bool) -> dict[str, Any]:
     """What is asked, as the mail says it, and how it stands."""
     offered = question.outcomes(view)
     return {
@@ -113,8 +123,8 @@ def _question(view: PromptView) -> dict[str, Any]:
         "edits": view.type == PromptType.EDIT,
         "message_html": prose.html(view.message) if view.message else "",
         "by_agent": view.requester is not None and view.requester.kind == "agent",
-        "consequences": consequences(view) if view.status == PromptStatus.PENDING else [],
-        "facts": question.around(view) if view.status == PromptStatus.PENDING else [],
+        "consequences": consequences(view) if pending else [],
+        "facts": question.around(view) if pending else [],
         "evidence": evidence(view.options),
         "files": question.files(view),
         "outcomes": offered,
@@ -139,11 +149,11 @@ def _label(view: PromptView, value: str) -> str:
     return next((one["label"] for one in question.outcomes(view) if one["value"] == value), value)
 
 
-def _closed(link: SignedLink, read: Token) -> str:
+def _closed(link: SignedLink, read: Token, view: PromptView) -> str:
     """Why nothing can be answered here, besides that the prompt is over."""
     if over := links.over(link, read):
         return str(over)
-    if link.version != link.prompt.version:
+    if link.version != view.version:
         return "The question changed since this mail. Answer the newer mail, or sign in."
     refusal = actions.why_not(link.prompt_id, by=tenancy.actor_for(link.member))
     return str(refusal) if refusal and not isinstance(refusal, StepUpRequired) else ""

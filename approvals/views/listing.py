@@ -31,8 +31,10 @@ def context(request: HttpRequest) -> dict[str, Any]:
         raise Problem("not-found", str(error)) from None
     _keep(request, sort)
     here = as_query(scope, query, sort)
+    counts = queries.counts(targets)
     return {
-        "scopes": _scopes(queries.counts(targets), scope),
+        "scopes": _scopes(counts, scope),
+        "mine_waiting": counts["mine"],
         "rows": page.items,
         "page": page,
         "query": query,

@@ -64,7 +64,7 @@ def decide(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
     except PromptNotFound:
         raise
     except Refused as refused:
-        return _refusal(request, prompt_id, refused, answer)
+        return _refusal(request, view, refused, answer)
     if not fragments.htmx(request):
         return redirect("prompt", prompt_id)
     selected = presenting.detail(queries.prompt_detail(prompt_id), viewer=actor)
@@ -93,13 +93,13 @@ def _decide(request: HttpRequest, prompt_id: UUID, answer: Answer) -> None:
     )
 
 
-def _refusal(request: HttpRequest, prompt_id: UUID, refused: Refused, answer: Answer) -> HttpResponse:
+def _refusal(request: HttpRequest, before: PromptView, refused: Refused, answer: Answer) -> HttpResponse:
     """The prompt as it stands now, why the decision was not taken, and what was typed."""
-    view = queries.prompt_detail(prompt_id)
+    view = queries.prompt_detail(before.id) if before.status == PromptStatus.PENDING else before
     back = answering.sent_back(view, answer, request.POST, refused)
     selected = presenting.refused(presenting.detail(view, viewer=actor_of(request)), refused, back)
     if isinstance(refused, StepUpRequired):
-        selected |= stepping.asked(request, prompt_id)
+        selected |= stepping.asked(request, view.id)
     problem = from_exception(refused)
     return _beside_list(request, selected, status=problem.status if problem else 400)
 

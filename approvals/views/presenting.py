@@ -21,6 +21,7 @@ from approvals.states import (
     InvalidDecision,
     PromptStatus,
     Refused,
+    keyed,
 )
 from approvals.views import answering, prose, together
 from flowapp.tenancy.actors import Actor
@@ -56,9 +57,11 @@ def detail(view: PromptView, *, viewer: Actor) -> dict[str, Any]:
         "files": view.attachments,
         "why": _why(view),
         "similar": [_past(past) for past in queries.similar(view)],
-        "votes": [_decision(vote, view.outcomes) | {"stage": vote.stage} for vote in view.votes],
+        "votes": [
+            _decision(vote, view.outcomes) | {"stage": vote.stage, "superseded": vote.superseded} for vote in view.votes
+        ],
         "cost_usd": _NO_COST,
-        "outcomes": [_outcome(view, outcome) for outcome in view.outcomes],
+        "outcomes": [_outcome(view, outcome) for outcome in keyed(view.outcomes)],
         "reason_presets": REASONS,
         "can_decide": pending and refused is None,
         "why_not": str(refused) if refused else "",

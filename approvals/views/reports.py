@@ -107,7 +107,15 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
 def _tables(report: Report) -> list[Table]:
     ends = ("Ended", "Approved", "Denied", "Edited", "Timed out")
     rates = ("Ended", "Approved", "Edited", "Timed out", "To a claim", "To a decision", "Nine in ten")
-    answers = ("Answers", "Approved", "Edited", "Timed out", "In under 10 s", "To a claim", "To an answer")
+    answers = (
+        "Answers",
+        "Approved",
+        "Edited",
+        "Timed out, asked by name",
+        "In under 10 s",
+        "To a claim",
+        "To an answer",
+    )
     days = [[f"{day:%Y-%m-%d}", *_counts(line)] for day, line in report.by_day]
     return [
         Table("days", "Decisions by day", _columns("Day (UTC)", *ends), days),

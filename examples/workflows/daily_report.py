@@ -25,7 +25,7 @@ class Report(BaseModel):
     silent: list[str]
 
 
-@step(retry=Retry(max_attempts=3, initial="2s", factor=2), timeout="10s")
+@step(retry=Retry(max_attempts=4, initial="2s", factor=2), timeout="10s")  # the first attempt, and three retries
 async def ask(service: str) -> Figure:
     """Yesterday's figure of one service."""
     async with httpx.AsyncClient(base_url=os.environ.get("REPORT_API", ""), trust_env=False) as client:
@@ -37,7 +37,7 @@ async def ask(service: str) -> Figure:
 @step(retry=Retry(max_attempts=5, initial="1s"))
 async def alert(silent: list[str]) -> None:
     """Say in Slack which services did not answer."""
-    text = f"The daily report lacks {', '.join(silent)}: no answer after three tries."
+    text = f"The daily report lacks {', '.join(silent)}: no answer after three retries."
     if hook := os.environ.get("SLACK_WEBHOOK"):
         async with httpx.AsyncClient(trust_env=False) as client:
             (await client.post(hook, json={"text": text})).raise_for_status()

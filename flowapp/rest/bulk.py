@@ -35,7 +35,7 @@ class BulkVerb(BaseModel):
 
 
 class BulkJob(Out):
-    """A bulk verb and how far it is. `total` is how many runs the filter held when it began."""
+    """A bulk verb and how far it is. `total` is how many runs the filter held when it began, and took in since."""
 
     id: UUID | None = Field(description="Null for a dry run.")
     verb: str

@@ -2,7 +2,8 @@
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from hashlib import sha256
+from typing import Annotated, Any, Self
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -10,41 +11,56 @@ import pydantic
 from ninja import Router
 from ninja.errors import ValidationError
 from ninja.params import functions
-from pydantic import BaseModel, Field, PlainValidator, ValidationInfo, model_validator
-from pydantic_core import from_json
+from pydantic import (
+    BaseModel,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainValidator,
+    PrivateAttr,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import to_json
 
+from flowapp.engine import incoming
 from flowapp.engine.triggering import events
 from flowapp.engine.triggering.matching import Found
 from flowapp.http.access import CHANGERS, access
 from flowapp.http.credentials import actor_of
 from flowapp.http.requests import Request
 
-from .bodies import beyond
 from .schemas import Name
 
 router = Router(tags=["events"])
 BATCH = "application/cloudevents-batch+json"
 MOST_AT_ONCE = 1000  # events of a batch
+LONGEST_ID = 200  # characters
 
 
 class Event(BaseModel):
     """A fact. With an `id` it counts once. A CloudEvent's `type` is its name, its `source` and `id` are the id."""
 
-    name: Name
+    name: Annotated[Name, StringConstraints(strip_whitespace=True)]
     data: Any = None
     id: Name | None = None
+    _old_id: str | None = PrivateAttr(None)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _from_cloud(cls, body: Any, info: ValidationInfo) -> Any:
+    def _from_cloud(cls, body: Any, read: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         """A CloudEvent in our own shape."""
         headers = info.context["request"].headers if info.context else {}
         if "ce-specversion" in headers and not _is_batch(headers):
             lower = ((name.lower(), unquote(value)) for name, value in headers.items())
-            return _plain({name[3:]: value for name, value in lower if name.startswith("ce-")}, body)
-        if isinstance(body, Mapping) and "specversion" in body:
-            return _plain(body, _data(body))
-        return body
+            attributes: Mapping[str, Any] = {name[3:]: value for name, value in lower if name.startswith("ce-")}
+        elif isinstance(body, Mapping) and "specversion" in body:
+            attributes, body = body, _data(body)
+        else:
+            return read(body)
+        event = read(_plain(attributes, body))
+        event._old_id = _old_id(attributes)
+        return event
 
 
 class StartedRun(BaseModel):
@@ -102,7 +118,7 @@ def publish_event(request: Request, event: _Sent = _BODY) -> Published | Publish
 
 
 def _publish(request: Request, sent: Sequence[Event]) -> list[Published]:
-    new = [events.New(one.name, one.data, one.id) for one in sent]
+    new = [events.New(one.name, one.data, one.id, one._old_id) for one in sent]
     done = events.publish_all(new, by=actor_of(request))
     found = events.found_by_all({one.id for one in done})
     return [_answer(one, found[one.id]) for one in done]
@@ -154,12 +170,11 @@ def _data(body: Mapping[str, Any]) -> Any:
     except (ValueError, TypeError):
         raise ValueError("data_base64 is not base64") from None
     try:
-        data = from_json(encoded, allow_inf_nan=False)
-    except ValueError as error:
+        return incoming.read(encoded)
+    except incoming.NotJson as error:
         raise ValueError(f"data_base64 holds no JSON: {error}") from None
-    if place := next(beyond(data, "data"), None):
-        raise ValueError(f"the number at {'.'.join(map(str, place))} is beyond what can be kept")
-    return data
+    except incoming.Unfit as unfit:
+        raise ValueError(f"{'.'.join(map(str, ('data', *unfit.place)))}: {unfit.why}") from None
 
 
 def _plain(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:
@@ -168,5 +183,23 @@ def _plain(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:
     missing = [name for name in ("type", "source", "id") if not attributes.get(name)]
     if missing:
         raise ValueError(f"a CloudEvent needs {' and '.join(missing)}")
-    # Two sources may use the same id for different events.
-    return {"name": attributes["type"], "id": f"{attributes['source']}#{attributes['id']}", "data": data}
+    return {"name": attributes["type"], "id": _id(attributes), "data": data}
+
+
+def _id(attributes: Mapping[str, Any]) -> str:
+    """One text for an event of a source: two sources may use the same id for different events."""
+    joined = _joined(attributes)
+    if len(joined) <= LONGEST_ID and joined.count("#") == 1:
+        return joined
+    both = to_json([str(attributes["source"]), str(attributes["id"])])
+    return f"sha256:{sha256(both).hexdigest()}"  # it has no #, so it is none of the others
+
+
+def _old_id(attributes: Mapping[str, Any]) -> str | None:
+    """What an event was known as when ids were joined whatever they are; None where it is the same, or was refused."""
+    joined = _joined(attributes)
+    return joined if len(joined) <= LONGEST_ID and joined.count("#") > 1 else None
+
+
+def _joined(attributes: Mapping[str, Any]) -> str:
+    return f"{attributes['source']}#{attributes['id']}"

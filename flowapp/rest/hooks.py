@@ -1,6 +1,7 @@
 """/hooks/{slug}: where other services tell us things. Their signature is what lets them in."""
 
 import logging
+from dataclasses import replace
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -11,9 +12,9 @@ from flowapp.engine import clock
 from flowapp.http import rates
 from flowapp.http.access import PUBLIC, access
 from flowapp.http.problems import Problem, invalid
-from flowapp.integrations.webhooks import receiving
+from flowapp.integrations.webhooks import loops, receiving
 from flowapp.integrations.webhooks.bodies import Unusable
-from flowapp.integrations.webhooks.errors import NotFound, Refused
+from flowapp.integrations.webhooks.errors import GoesRound, NotFound, Refused
 from flowapp.tenancy.secrets import Unreadable
 
 logger = logging.getLogger("flowapp.rest")
@@ -30,6 +31,9 @@ def hook(request: HttpRequest, slug: str) -> HttpResponse:
         received = receiving.receive(slug, headers, request.body)
     except NotFound:
         raise Problem("not-found", "There is no webhook at this address, or it is disabled.") from None
+    except GoesRound as refused:
+        _note(refused, slug)
+        raise replace(invalid([{"loc": [], "msg": str(refused)}]), headers={loops.REFUSED: "yes"}) from None
     except Refused as refused:
         _note(refused, slug)
         title = "The signature is missing or wrong"

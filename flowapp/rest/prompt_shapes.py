@@ -37,6 +37,7 @@ class Vote(Decision):
 
     stage: int
     line: int
+    superseded: bool = Field(description="Another was given in its place since, and that one counts.")
 
 
 class Attachment(Out):

@@ -1,12 +1,13 @@
 """/v1/prompts: the questions runs put to people, and deciding them."""
 
-from typing import Any
+import json
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpResponse
 from ninja import Router
 from ninja.params import functions
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from approvals import actions, queries
 from approvals.states import PromptStatus
@@ -35,6 +36,10 @@ _FILE: dict[str, Any] = {
 }
 
 
+def _as_sent(id: Any) -> str:
+    return id if isinstance(id, str) else json.dumps(id)
+
+
 class Answer(BaseModel):
     """A decision. With `version`, it counts only if the question is still the one that was read."""
 
@@ -58,10 +63,21 @@ class Reassignment(BaseModel):
 
 
 class Chosen(BaseModel):
-    """One of several prompts. With `version`, the answer counts only if the question is still the one that was read."""
+    """One of several prompts. With `version`, the answer counts only if the question is still the one that was read.
 
-    id: UUID
+    What is no prompt's id has a result of its own, so that it keeps the others from nothing.
+    """
+
+    id: Annotated[str, BeforeValidator(_as_sent)] = Field(json_schema_extra={"format": "uuid"})
     version: int | None = None
+
+    @property
+    def prompt_id(self) -> UUID | None:
+        """Whose id it is; None for what cannot be one."""
+        try:
+            return UUID(self.id)
+        except ValueError:
+            return None
 
 
 class AnswerForAll(BaseModel):
@@ -75,7 +91,7 @@ class AnswerForAll(BaseModel):
 class Came(Out):
     """What became of one prompt. `decision` is the one that counts: yours, or whoever's was faster."""
 
-    id: UUID
+    id: str = Field(description="A prompt's id; what was sent, where that is none.")
     title: str
     result: actions.Came
     detail: str = Field(description="Why it was not taken, in words.")
@@ -128,16 +144,37 @@ def complete_prompts(request: Request, answer: AnswerForAll) -> CameAll:
 
     Through a key only if it was granted `approvals:decide`. What is of high risk is never decided this way.
     """
-    results = actions.decide_many(
-        {one.id: one.version for one in answer.prompts},
-        by=actor_of(request),
-        outcome=answer.outcome,
-        reasoning=answer.reasoning,
-        channel="api",
-    )
+    chosen = {one.prompt_id or one.id: one.version for one in answer.prompts}
+    known = {prompt_id: version for prompt_id, version in chosen.items() if isinstance(prompt_id, UUID)}
+    results = _decided(request, known, answer) if known else []
+    came = {result.id: _came(result) for result in results}
     return CameAll(
-        taken=sum(result.taken for result in results), results=[Came.model_validate(result) for result in results]
+        taken=sum(result.taken for result in results),
+        results=[came[id] if isinstance(id, UUID) else _no_id(id) for id in chosen],
     )
+
+
+def _decided(request: Request, prompts: dict[UUID, int | None], answer: AnswerForAll) -> list[actions.Result]:
+    return actions.decide_many(
+        prompts, by=actor_of(request), outcome=answer.outcome, reasoning=answer.reasoning, channel="api"
+    )
+
+
+def _came(result: actions.Result) -> Came:
+    return Came.model_validate(
+        {
+            "id": str(result.id),
+            "title": result.title,
+            "result": result.result,
+            "detail": result.detail,
+            "decision": result.decision,
+        }
+    )
+
+
+def _no_id(id: str) -> Came:
+    detail = "This is no prompt's id."
+    return Came(id=id, title="", result=actions.Came.NOT_FOUND, detail=detail, decision=None)
 
 
 @router.get("/prompts/{prompt_id}", response=PromptInFull)

@@ -26,6 +26,12 @@ router = Router(tags=["runs"])
 DECISION = ("outcome", "reasoning", "data", "by", "at", "channel", "timed_out")
 NO_BODY: Any = functions.Body(None)
 WHERE: Any = functions.Query(...)
+PART: Any = functions.Query(
+    None,
+    max_length=36,
+    pattern="^[0-9A-Fa-f][0-9A-Fa-f-]*$",
+    description="How the run's id begins or ends: of the newest 200 such runs.",
+)
 FROM_STEP: Any = functions.Query("", max_length=220, description="Its name, or `name#2`.")
 
 
@@ -145,11 +151,13 @@ class ForkPreview(Out):
 
 @router.get("/runs", response=RunPage)
 @access(SIGNED_IN)
-def list_runs(request: Request, where: Where = WHERE, cursor: str | None = CURSOR, limit: int = LIMIT) -> RunPage:
+def list_runs(
+    request: Request, where: Where = WHERE, id: str | None = PART, cursor: str | None = CURSOR, limit: int = LIMIT
+) -> RunPage:
     """The workspace's runs that fit, newest first."""
     which = where.filter()
     with reading(cursor):
-        page = queries.run_page(which, cursor=cursor, limit=limit)
+        page = queries.run_page(which, part=id, cursor=cursor, limit=limit)
     return RunPage(items=[_line(row) for row in page.items], next=page.next)
 
 

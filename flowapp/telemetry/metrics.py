@@ -170,6 +170,12 @@ def _engine_readings() -> Iterator[Metric]:
         "",
         sum(one.concurrency for one in workers),
     )
+    yield gauge(
+        "flowapp_events_stuck",
+        "Events that could not be handled and are tried again.",
+        "",
+        readings.count_stuck_events(),
+    )
     yield gauge("flowapp_bulk_jobs_running", "Bulk verbs being worked on.", "", readings.open_bulk_jobs())
 
 

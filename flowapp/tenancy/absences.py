@@ -78,17 +78,15 @@ def current_and_coming(now: datetime, *, after: tuple[datetime, UUID] | None = N
 
 def standing_in_for(member_id: UUID, now: datetime) -> list[StoodInFor]:
     """The members for whom this one answers now: those away who named them, and those these were to stand in for."""
-    found: dict[UUID, Member] = {}
+    found: dict[UUID, tuple[str, str]] = {}
     asked: set[UUID] = {member_id}
     while asked:
         away = _at(now).filter(substitute__in=asked).exclude(member__in=[member_id, *found])
-        members = [absence.member for absence in away]
-        found |= {member.pk: member for member in members}
-        asked = {member.pk for member in members}
-    return [
-        StoodInFor(member.pk, member.user.email, str(member), frozenset(queries.specs_of(member.pk)))
-        for member in found.values()
-    ]
+        rows = away.values_list("member", "member__user__email", "member__user__name")
+        people = {pk: (email, name or email) for pk, email, name in rows}
+        found |= people
+        asked = set(people)
+    return [StoodInFor(pk, email, name, frozenset(queries.specs_of(pk))) for pk, (email, name) in found.items()]
 
 
 def away_among(emails: Iterable[str], now: datetime) -> list[Absence]:

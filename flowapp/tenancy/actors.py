@@ -13,7 +13,8 @@ Kind = Literal["person", "agent", "key", "system", "policy"]
 class Actor:
     """Somebody or something that acts. A personal key acts as its member: kind "person" with both ids set.
 
-    `also`: who else asked for what is done in this one's name, such as whoever forked the run.
+    `also`: who else asked for what is done in this one's name, such as whoever forked the run. `hops`: through how many
+    webhooks of Flowapp, from workspace to workspace, it came to be done: what goes round has to end.
     """
 
     kind: Kind
@@ -23,6 +24,7 @@ class Actor:
     key_id: UUID | None = None
     on_behalf_of: str | None = None
     also: tuple[Actor, ...] = ()
+    hops: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The actor as JSON values."""
@@ -34,6 +36,7 @@ class Actor:
             "key_id": _text(self.key_id),
             "on_behalf_of": self.on_behalf_of,
             **({"also": [one.as_json() for one in self.also]} if self.also else {}),
+            **({"hops": self.hops} if self.hops else {}),
         }
 
     @classmethod
@@ -47,14 +50,15 @@ class Actor:
             key_id=_uuid(data.get("key_id")),
             on_behalf_of=data.get("on_behalf_of"),
             also=tuple(cls.from_json(one) for one in data.get("also", ())),
+            hops=data.get("hops", 0),
         )
 
     def joined_by(self, *others: Actor) -> Actor:
         """The same, with these beside it: each once, in order; the system counts for nobody."""
-        each = (alone for other in others for alone in (replace(other, also=()), *other.also))
+        each = (alone for other in others for alone in (replace(other, also=(), hops=0), *other.also))
         also = dict.fromkeys((*self.also, *(one for one in each if one.kind != "system")))
-        also.pop(replace(self, also=()), None)
-        return replace(self, also=tuple(also))
+        also.pop(replace(self, also=(), hops=0), None)
+        return replace(self, also=tuple(also), hops=max([self.hops, *(other.hops for other in others)]))
 
 
 def _text(value: UUID | None) -> str | None:

@@ -8,9 +8,10 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from . import actions, queries
+from . import actions, keys, queries
 from .actors import Actor
 from .errors import NotHere, Unfit
 from .models import Agent, ApiKey
@@ -98,3 +99,10 @@ def owner_of(name: str) -> UUID | None:
 def names_of(member_id: UUID) -> set[str]:
     """The agents this member answers for."""
     return set(Agent.objects.filter(owner=member_id).values_list("name", flat=True))
+
+
+def has_key_that_decides(agent: Agent) -> bool:
+    """Whether it can answer what is put to it: it has a live key that was granted that."""
+    live = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    granted = ApiKey.objects.filter(live, agent=agent, revoked_at=None).values_list("scopes", flat=True)
+    return any(keys.APPROVALS_DECIDE in scopes for scopes in granted)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from . import keys
 from .actors import Actor
 from .errors import UnknownAssignee
-from .models import ApiKey, Group, Member, Role, User, Workspace
+from .models import ApiKey, Member, Role, User, Workspace
 
 _LAST_USED_EVERY = timedelta(minutes=1)
 
@@ -56,11 +56,11 @@ def members_matching(*specs: str) -> QuerySet[Member]:
 
 def specs_of(member_id: UUID) -> set[str]:
     """Every assignee spec that means this member, in lower case; empty for a member of another workspace."""
-    member = Member.objects.select_related("user").filter(pk=member_id, user__is_active=True).first()
-    if member is None:
-        return set()
-    groups = Group.objects.filter(members=member).values_list("name", flat=True)
-    return {f"user:{member.user.email}", f"role:{member.role}", *(f"group:{name.lower()}" for name in groups)}
+    own = Member.objects.filter(pk=member_id, user__is_active=True)
+    specs: set[str] = set()
+    for email, role, group in own.values_list("user__email", "role", "groups__name"):
+        specs |= {f"user:{email}", f"role:{role}", *([f"group:{group.lower()}"] if group else [])}
+    return specs
 
 
 def managers_of(member_ids: Iterable[UUID]) -> QuerySet[Member]:

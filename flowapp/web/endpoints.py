@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
@@ -20,6 +21,7 @@ from flowapp.http.credentials import actor_of
 from flowapp.integrations.webhook_tables import WebhookEndpoint
 from flowapp.integrations.webhooks import endpoints, queries
 from flowapp.integrations.webhooks.errors import Disabled, Invalid
+from flowapp.tenancy.ids import uuid7
 from flowapp.web import answers, shown_once
 from flowapp.web.webhooks import KEEPERS, typed_into
 
@@ -59,14 +61,26 @@ def endpoint_list(request: HttpRequest) -> HttpResponse:
 def endpoint_new(request: HttpRequest) -> HttpResponseBase:
     """The form for a new endpoint; once made, its page with the secret."""
     known = schema_form.fields(MAKE)
+    # The id is made with the form: sending it twice, or again after going back, makes one endpoint.
+    id = _id(request.POST.get("id", ""))
     if request.method == "GET":
-        return answers.page(request, "web/endpoint_new.html", {"fields": known})
+        return answers.page(request, "web/endpoint_new.html", {"fields": known, "id": id})
     try:
-        made, _ = endpoints.create(**typed_into(known, request), by=actor_of(request))
+        made, _ = endpoints.create(**typed_into(known, request), by=actor_of(request), id=id)
     except Invalid as wrong:
-        return answers.page(request, "web/endpoint_new.html", _again(known, request, wrong.errors), status=422)
+        context = {**_again(known, request, wrong.errors), "id": id}
+        return answers.page(request, "web/endpoint_new.html", context, status=422)
+    except IntegrityError:
+        return redirect("webhook-endpoint", endpoint_id=id)
     shown_once.remember(request, made)
     return redirect("webhook-endpoint", endpoint_id=made.pk)
+
+
+def _id(typed: str) -> UUID:
+    try:
+        return UUID(typed)
+    except ValueError:
+        return uuid7()
 
 
 @access(*KEEPERS)

@@ -45,6 +45,8 @@ def _page(request: HttpRequest, *, wrong: str = "", status: int = 200) -> HttpRe
         "workers": [(one, (now - one.heartbeat_at).total_seconds() > QUIET) for one in workers],
         "slots": sum(one.concurrency for one in workers),
         "outbox": outbox.of_workspace(current()),
+        "troubles": outbox.troubles(current()),
+        "stuck_events": readings.stuck_events(current()),
         "jobs": bulk.jobs(limit=5)[0],
         "policy": policy,
         "wrong": wrong,
@@ -82,5 +84,10 @@ def prometheus(request: HttpRequest) -> HttpResponse:
 
 @metrics.reading
 def outbox_metrics() -> Iterable[Metric]:
-    """The outbox, by channel."""
+    """The outbox, by channel, and what cannot be reached."""
     yield metrics.gauge("flowapp_outbox_pending", "Messages that wait to be delivered.", "channel", outbox.pending())
+    endpoints = outbox.troubled_endpoints()
+    help = "Endpoints that Flowapp disabled because they failed, and those that take nothing just now."
+    yield metrics.gauge("flowapp_endpoints_troubled", help, "state", endpoints)
+    help = "Queues that workers cannot read just now."
+    yield metrics.gauge("flowapp_queues_unread", help, "source", outbox.unread_queues())

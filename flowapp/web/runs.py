@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET, require_POST
 from approvals import queries as approvals
 from flowapp.engine import clock, queries, runs, states
 from flowapp.engine.errors import IllegalState, InvalidSignal, RunNotFound
-from flowapp.engine.reading import relatives, search
+from flowapp.engine.reading import relatives, search, waited
 from flowapp.engine.states import allows
 from flowapp.engine.upkeep import retention
 from flowapp.engine.verbs import output
 from flowapp.http.access import CHANGERS, SIGNED_IN, access
 from flowapp.http.credentials import actor_of
-from flowapp.web import answers, folding, run_bulk, run_filters, run_inside, shell, waterfall
+from flowapp.web import answers, folding, run_bulk, run_filters, run_inside, shell, waterfall, wording
 
 VERBS: Final = ("signal", "pause", "resume", "retry", "fork", "cancel")
 _DONE: Final = {
@@ -147,12 +147,20 @@ def _run_page(
         "waits": _waits(run),
         "live": run.status not in states.TERMINAL,
         "verbs": _verbs(run.status) if shell.may_change(request) else {},
-        "waited": waterfall.waited(steps.items, clock.now()),
+        "waited": _waited(run_id, steps),
         "error": error,
         "open_verb": open_verb,
         "typed": request.POST,
     }
     return answers.page(request, "web/run.html", context, status=status)
+
+
+def _waited(run_id: UUID, steps: queries.Page[queries.StepRow]) -> str:
+    """How long the run waited on people; empty when it asked nobody."""
+    if not steps.next:
+        return waterfall.waited(steps.items, clock.now())
+    found = waited.on(run_id, waterfall.PEOPLE, now=clock.now())
+    return "" if found is None else wording.took(found)
 
 
 def _verbs(status: str) -> dict[str, bool]:

@@ -62,10 +62,10 @@ def navigation(request: HttpRequest | None) -> list[Item]:
     ]
 
 
-def inbox_count(request: HttpRequest | None) -> str:
+def inbox_count(request: HttpRequest | None, counted: int | None = None) -> str:
     """How many prompts the reader may decide, in words short enough for a badge; empty for none."""
     member = getattr(request, "member", None)
-    count = queries.waiting_for(member.pk) if member else 0
+    count = counted if counted is not None else queries.waiting_for(member.pk) if member else 0
     if count > queries.COUNT_UP_TO:
         return f"{queries.COUNT_UP_TO}+"
     return str(count) if count else ""

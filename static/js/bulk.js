@@ -1,7 +1,6 @@
 // Choosing several prompts: x chooses the row, Shift+x or a Shift-click those up to it, Escape none of them.
 // While some are chosen, a and d mean all of them; what is about to happen is shown first, with one reason for all.
 
-const REJECTIONS = ["deny", "reject", "decline"];
 const inbox = document.querySelector("[data-inbox]");
 const came = new Map(); // prompt id -> what its row says after a bulk decision
 let anchor = null;
@@ -43,38 +42,42 @@ function show(told) {
   form.querySelector("[data-bulk-count]").textContent = words;
   if (told) document.querySelector("#announce").textContent = words;
   const deciding = picked.filter((row) => row.dataset.alone === undefined);
-  const common = deciding.map((row) => row.dataset.outcomes.split(" ")).reduce((a, b) => a.filter((one) => b.includes(one)), deciding[0]?.dataset.outcomes.split(" ") ?? []);
+  const common = agreed(deciding.map((row) => JSON.parse(row.dataset.outcomes)));
   const buttons = form.querySelector("[data-bulk-outcomes]");
-  if (buttons.dataset.shown !== common.join(" ")) {
-    buttons.dataset.shown = common.join(" ");
+  if (buttons.dataset.shown !== JSON.stringify(common)) {
+    buttons.dataset.shown = JSON.stringify(common);
     buttons.replaceChildren(...common.map(button));
-    keys(buttons);
   }
   form.querySelector("[data-bulk-none]").hidden = common.length > 0;
 }
 
-function button(value) {
+/** The answers they all take. Tone, key and label are the server's, and only where they agree; see shortcuts.py. */
+function agreed(asked) {
+  const [first = [], ...others] = asked;
+  return first.flatMap((one) => {
+    const same = others.map((outcomes) => outcomes.find((other) => other.value === one.value));
+    if (!same.every(Boolean)) return [];
+    const seen = (part) => (same.every((other) => other[part] === one[part]) ? one[part] : "");
+    return [{ value: one.value, label: seen("label"), tone: seen("tone"), key: seen("key") }];
+  });
+}
+
+function button({ value, label, tone, key }) {
   const made = document.createElement("button");
   made.type = "submit";
   made.name = "outcome";
   made.value = value;
-  made.className = `btn small ${REJECTIONS.includes(value) ? "danger" : ""}`;
-  made.textContent = value.replace(/[_-]/g, " ").replace(/^./, (letter) => letter.toUpperCase());
-  return made;
-}
-
-function keys(buttons) {
-  const deny = [...buttons.children].find((one) => REJECTIONS.includes(one.value));
-  const approve = [...buttons.children].find((one) => one !== deny && one.value !== "no");
-  approve?.classList.add("primary");
-  for (const [one, key] of [[approve, "a"], [deny, "d"]]) {
-    if (!one) continue;
+  made.className = `btn small ${tone}`;
+  const words = label || value.replace(/[_-]/g, " ").replace(/^./, (letter) => letter.toUpperCase());
+  made.textContent = words.replace(/…$/, "");
+  if (key) {
     const hint = document.createElement("kbd");
     hint.textContent = key.toUpperCase();
     hint.ariaHidden = "true";
-    one.dataset.bulkKey = key;
-    one.append(" ", hint);
+    made.dataset.bulkKey = key;
+    made.append(" ", hint);
   }
+  return made;
 }
 
 document.addEventListener("keydown", (event) => {

@@ -77,8 +77,9 @@ function copyAttributes(old, next) {
   return forHtmx;
 }
 
+/** What is typed or chosen, and the height that somebody dragged a field to, are the reader's. */
 function isKept(element, name) {
-  return KEPT_ATTRIBUTES.has(name) || (isField(element) && (name === "value" || name === "checked"));
+  return KEPT_ATTRIBUTES.has(name) || (isField(element) && ["value", "checked", "style"].includes(name));
 }
 
 function isField(element) {
@@ -93,6 +94,7 @@ function hasUnsaved(node) {
   );
 }
 
+// What is new and held back: it would push others down. What comes after all that is known is shown at once.
 const arrived = new Set();
 
 function merge(target, fragment) {
@@ -103,6 +105,7 @@ function merge(target, fragment) {
     return morph(target, fragment);
   }
   const changed = [];
+  const added = [];
   const known = new Map([...rows.children].map((row) => [row.dataset.row, row]));
   const coming = new Map([...fresh.children].map((row) => [row.dataset.row, row]));
   for (const [id, row] of known) {
@@ -112,13 +115,14 @@ function merge(target, fragment) {
   const last = [...coming.keys()].findLastIndex((id) => known.has(id));
   [...coming].forEach(([id, row], index) => {
     if (known.has(id)) return;
-    arrived.add(id);
-    if (index > last) changed.push(append(rows, row));
+    if (index < last) arrived.add(id);
+    else added.push(append(rows, row));
   });
   morphBeside(target, fragment, changed);
-  for (const id of arrived) if (!coming.has(id)) arrived.delete(id);
+  for (const id of arrived) if (!coming.has(id) || rows.querySelector(`#row-${CSS.escape(id)}`)) arrived.delete(id);
   showPill(target, coming);
-  return changed;
+  if (added.length && !arrived.size) document.querySelector("#announce").textContent = `${added.length} more at the end`;
+  return [...changed, ...added];
 }
 
 function append(rows, row) {

@@ -24,6 +24,10 @@ class Address(BaseModel):
     zip: str = Field(pattern="^[0-9]{5}$")
 
 
+class Bill(BaseModel):
+    amount: int = Field(gt=0)
+
+
 class Trip(BaseModel):
     """Rules that no JSON Schema can say."""
 
@@ -86,6 +90,15 @@ async def asks_twice(ctx: Context, expense: Expense) -> str:
         "second", type="review", data=expense, assign=["role:manager", "role:owner"], different_from=[first]
     )
     return f"{first.by} then {second.by}"
+
+
+@workflow(name="asks-another")
+async def asks_another(ctx: Context, quorum: int) -> str:
+    """The second prompt wants somebody else than in whose places the first was answered."""
+    asked = ["role:viewer", "role:owner"]
+    first = await ctx.prompt("first", type="review", assign=asked, quorum=quorum)
+    second = await ctx.prompt("second", type="review", assign=asked, different_from=[first])
+    return str(second.by)
 
 
 @workflow(name="asks-again")

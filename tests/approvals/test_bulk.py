@@ -1,5 +1,7 @@
 """Several prompts at once: each through the one way to decide, each with a result of its own."""
 
+import json
+
 import pytest
 
 from approvals import actions, queries
@@ -127,6 +129,22 @@ def test_with_htmx_only_the_detail_is_answered(dispatcher, cast):
 def test_bad_input_is_refused_by_name(cast, posted):
     answer = signed_in(cast.bo).post("/inbox/bulk", posted, headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (422, ["prompt"])
+
+
+def test_keys_are_the_same_alone_and_for_many(dispatcher, cast):
+    wipe = {"outcomes": {"wipe": {"label": "Wipe it", "tone": "danger"}, "keep": ""}}
+    client = signed_in(cast.bo)
+    for options, keys in (({"type": "confirm"}, {"yes": "a", "no": "d"}), (wipe, {"wipe": "d"})):
+        _, prompt = ask(**options)
+        alone = client.get(f"/inbox/{prompt.pk}/").context["selected"]["outcomes"]
+        assert {one["value"]: one["key"] for one in alone if one["key"]} == keys
+        [row] = queries.rows_of([prompt.pk])
+        assert {one["value"]: one["key"] for one in json.loads(row.offered) if one["key"]} == keys
+    shown = client.post("/inbox/bulk", {"prompt": f"{prompt.pk}:1"})
+    assert [(one["label"], one["tone"]) for one in shown.context["bulk"]["outcomes"]] == [
+        ("Wipe it", "danger"),
+        ("Keep", ""),
+    ]
 
 
 def test_nothing_chosen_says_so(cast):

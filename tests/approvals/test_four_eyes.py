@@ -1,12 +1,16 @@
 """Whoever asked for a run decides nothing in it where four eyes are wanted, nor does their key ever: in each way."""
 
+from datetime import timedelta
+
 import pytest
 
+from approvals import actions
 from approvals.models import Prompt
 from approvals.states import NotEligible
-from flowapp.engine import models, runs
+from flowapp.engine import clock, models, runs
 from flowapp.engine.handle import Run
 from flowapp.engine.triggering import events
+from flowapp.tenancy import absences
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.models import Role
 from tests import factories
@@ -86,6 +90,30 @@ def test_a_key_that_forked_a_run_decides_nothing_in_the_fork(dispatcher, cast):
     with pytest.raises(NotEligible, match="This API key started the run"):
         decide(again, key, channel="api")
     assert decide(again, cast.bo).final
+
+
+def goes_away(who, substitute):
+    now, by = clock.now(), factories.actor(who)
+    absences.set_absence(member=who, substitute=substitute, starts_at=now, ends_at=now + timedelta(3), by=by, now=now)
+
+
+def passes_on(who, to):
+    prompt = Prompt.objects.get(status="pending")
+    actions.reassign(prompt.pk, to=[f"user:{to.user.email}"], by=factories.actor(who), channel="web")
+
+
+@pytest.mark.parametrize("quorum", [1, 2])
+@pytest.mark.parametrize("leaves", [goes_away, passes_on])
+def test_in_whose_place_an_earlier_prompt_was_answered_answers_no_later_one(dispatcher, cast, leaves, quorum):
+    run = flows.asks_another.start(quorum)
+    leaves(cast.dev, cast.cleo)
+    decide(pending(run), cast.cleo)
+    if quorum == 2:
+        decide(pending(run), cast.ana)
+    with pytest.raises(NotEligible):
+        decide(pending(run), cast.dev)
+    decide(pending(run), factories.member("Olga", Role.OWNER))
+    assert run.output == "olga@example.com"
 
 
 def all_runs():

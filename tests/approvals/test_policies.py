@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from approvals.policies import answers, asking, assignment, binding, summary
+from approvals.policies import answers, asking, assignment, binding, shortcuts, summary
 from approvals.policies.changes import Change, changes
 from approvals.policies.complaints import complaints
 from approvals.policies.escalation import Turn, plan_of
 from approvals.policies.ordering import queue_key
-from approvals.states import ESCALATE, InvalidDecision, may_become
+from approvals.states import ESCALATE, InvalidDecision, keyed, may_become
 
 T0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -87,15 +87,39 @@ def test_the_inbox_order_is_overdue_risk_due_age():
 def test_one_byte_changed_is_another_digest():
     key = b"k" * 32
     ask: dict[str, Any] = {"type": "review", "title": "t", "message": "", "outcomes": ["approve"], "schema": None}
-    one = binding.digest(key, run_id="r", step="s", question=binding.question(**ask, data={"a": 1, "b": "x"}))
-    assert one == binding.digest(key, run_id="r", step="s", question=binding.question(**ask, data={"b": "x", "a": 1}))
+    one = binding.digest(key, run_id="r", step="s", question=binding.content(**ask, data={"a": 1, "b": "x"}))
+    assert one == binding.digest(key, run_id="r", step="s", question=binding.content(**ask, data={"b": "x", "a": 1}))
     others = [
-        binding.digest(key, run_id="r", step="s", question=binding.question(**ask, data={"a": 1, "b": "y"})),
-        binding.digest(key, run_id="q", step="s", question=binding.question(**ask, data={"a": 1, "b": "x"})),
-        binding.digest(b"j" * 32, run_id="r", step="s", question=binding.question(**ask, data={"a": 1, "b": "x"})),
+        binding.digest(key, run_id="r", step="s", question=binding.content(**ask, data={"a": 1, "b": "y"})),
+        binding.digest(key, run_id="q", step="s", question=binding.content(**ask, data={"a": 1, "b": "x"})),
+        binding.digest(b"j" * 32, run_id="r", step="s", question=binding.content(**ask, data={"a": 1, "b": "x"})),
     ]
     assert one not in others
     assert len(set(others)) == 3
+
+
+def outcomes(**tones: str) -> list[dict[str, Any]]:
+    return [{"value": one, "label": one.title(), "tone": tone, "needs_reason": False} for one, tone in tones.items()]
+
+
+@pytest.mark.parametrize(
+    ("asked", "keys"),
+    [
+        ([outcomes(approve="primary", deny="danger")], {"approve": "a", "deny": "d"}),
+        ([outcomes(yes="primary", no="")], {"yes": "a", "no": "d"}),
+        ([outcomes(wipe="danger", keep="")], {"wipe": "d", "keep": ""}),
+        ([outcomes(wipe="danger", deny="danger")], {"wipe": "", "deny": "d"}),
+        ([outcomes(go="danger", deny="primary")], {"go": "", "deny": "d"}),
+        ([outcomes(pay="primary", deny="danger"), outcomes(deny="danger", ship="primary")], {"deny": "d"}),
+        ([outcomes(pay="primary", wait=""), outcomes(pay="danger", wait="primary")], {"pay": "", "wait": ""}),
+        ([outcomes(pay="primary"), outcomes(wait="primary")], {}),
+        ([], {}),
+    ],
+)
+def test_a_key_means_the_same_alone_and_for_many(asked: list[Any], keys: dict[str, str]) -> None:
+    assert {one["value"]: one["key"] for one in shortcuts.common(asked)} == keys
+    if len(asked) == 1:
+        assert {one["value"]: one["key"] for one in keyed(asked[0])} == keys
 
 
 OUTCOMES = [

@@ -132,4 +132,4 @@ def test_the_list_reads_in_a_fixed_number_of_queries(dispatcher, cast, ana, djan
         ana.get("/policies/")
 
 
-LIST = 9  # session, user, membership; policies and versions; the inbox count: member, groups, absences, rows
+LIST = 8  # session, user, membership; policies and versions; the inbox count: member and groups, absences, rows

@@ -1,5 +1,7 @@
 """Several people must agree: distinct ones, on the same answer; a rejection ends it; votes can be taken back."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
@@ -8,6 +10,7 @@ from approvals.models import Decision
 from approvals.states import AlreadyDecided, Expired, NotEligible, NotNow
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock
+from flowapp.tenancy import absences
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.models import Role
 from tests import factories
@@ -28,6 +31,13 @@ def status(prompt):
 
 def rescind(prompt, who):
     actions.rescind(prompt.pk, by=factories.actor(who), channel="web")
+
+
+def away(who, substitute):
+    now, by = clock.now(), factories.actor(who)
+    absences.set_absence(
+        member=who, substitute=substitute, starts_at=now, ends_at=now + timedelta(days=3), by=by, now=now
+    )
 
 
 def verbs(prompt):
@@ -64,9 +74,11 @@ def test_a_rejection_ends_it(dispatcher, cast):
         decide(prompt, cast.bo)
 
 
-def test_an_outcome_that_the_workflow_calls_dangerous_is_a_rejection(dispatcher, cast):
+def test_the_colour_of_a_button_takes_no_quorum_away(dispatcher, cast):
     run, prompt = ask(assign=ALL, quorum=2, outcomes={"ship": "", "scrap": {"tone": "danger"}})
     decide(prompt, cast.bo, "scrap")
+    assert status(prompt)[0] == "pending"
+    decide(prompt, cast.ana, "scrap")
     assert run.output["outcome"] == "scrap"
 
 
@@ -125,6 +137,20 @@ def test_a_key_that_may_not_decide_takes_no_vote_back(dispatcher, cast):
     assert votes(prompt) == []
 
 
+def test_a_repeat_of_a_vote_that_another_replaced_is_a_new_vote(dispatcher, cast):
+    """Cleo's substitute answered in her place since: saying her own again is no repeat of what stands."""
+    run, prompt = ask(assign=["user:cleo@example.com", "role:owner"], quorum=2, reject_ends=False)
+    first = decide(prompt, cast.cleo)
+    away(cast.cleo, cast.dev)
+    decide(prompt, cast.dev, "deny")
+    shown = queries.prompt_detail(prompt.pk).votes
+    assert [(vote.outcome, vote.superseded) for vote in shown] == [("approve", True), ("deny", False)]
+    again = decide(prompt, cast.cleo)
+    assert again.pk != first.pk
+    decide(prompt, cast.ana)
+    assert run.output["outcome"] == "approve"
+
+
 def test_the_same_again_after_the_end(dispatcher, cast):
     _, prompt = ask(assign=ALL, quorum=2)
     decide(prompt, cast.bo)
@@ -156,7 +182,7 @@ def test_votes_do_not_stop_the_clock(dispatcher, cast):
         ({"assign": ["role:manager", "user:bo@example.com"], "quorum": 2}, ["2 people must answer, but only 1"]),
         ({"assign": ALL, "quorum": 5}, ["5 people must answer, but only 4 of those asked may."]),
         ({"assign": ["role:owner", "role:manager"], "quorum": 2, "four_eyes": True}, ["only 1 of those asked may"]),
-        ({"assign": "role:manager", "four_eyes": True}, ["1 person must answer, but only 0 of those asked may."]),
+        ({"assign": "role:manager", "four_eyes": True}, ["Nobody who is asked may answer it."]),
     ],
 )
 def test_a_quorum_that_cannot_be_reached_is_warned_of(dispatcher, cast, options, warnings):
@@ -178,7 +204,8 @@ def test_a_split_vote_is_warned_of(dispatcher, cast):
     rescind(prompt, cast.ana)
     assert queries.prompt_detail(prompt.pk).warnings == []
     decide(prompt, cast.ana, "deny")
-    actions.reassign(prompt.pk, to=ALL, by=factories.actor(cast.bo), channel="web")
+    another = factories.actor(factories.member("Olga", Role.OWNER))
+    actions.reassign(prompt.pk, to=ALL, by=another, channel="web")
     assert queries.prompt_detail(prompt.pk).warnings == []
 
 

@@ -5,10 +5,12 @@ from django.test import Client
 
 from approvals import actions, queries
 from approvals.models import Assignment
-from approvals.states import AlreadyDecided, InvalidDecision, NotEligible, PromptNotFound
+from approvals.states import AlreadyDecided, InvalidDecision, NotEligible, NotNow, PromptNotFound
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock
+from flowapp.tenancy import agents
 from flowapp.tenancy import queries as tenancy
+from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.models import Role
 from flowapp.tenancy.scope import scoped
 from tests import factories
@@ -43,6 +45,24 @@ def test_a_manager_replaces_whom_it_asks(dispatcher, cast):
         {"assign": ["user:dev@example.com"]},
         "Cleo is away",
     )
+
+
+def test_a_manager_who_has_voted_does_not_choose_the_second_voter(dispatcher, cast):
+    agent = agents.create_agent(name="buyer", owner="bo@example.com", by=SYSTEM)
+    key, _ = agents.issue_key(agent.pk, name="its key", scopes=["approvals:decide"], by=SYSTEM)
+    run, prompt = ask(assign=["user:bo@example.com", "group:finance", "agent:buyer"], quorum=2)
+    decide(prompt, cast.bo)
+    with pytest.raises(NotNow, match="Take your answer back first"):
+        reassign(prompt, cast.bo, "user:bo@example.com", "user:dev@example.com")
+    assert view(prompt).assignees == ["agent:buyer", "group:finance", "user:bo@example.com"]
+    actions.rescind(prompt.pk, by=factories.actor(cast.bo), channel="web")
+    reassign(prompt, cast.bo, "user:bo@example.com", "agent:buyer")
+    decide(prompt, tenancy.actor_for_key(key), channel="api")
+    with pytest.raises(NotNow):
+        reassign(prompt, cast.bo, "user:dev@example.com")
+    reassign(prompt, cast.ana, "user:dev@example.com")  # whoever has no answer in it chooses freely
+    decide(prompt, cast.dev)
+    assert run.output["by"] == "dev@example.com"
 
 
 def test_an_assignee_gives_their_own_place_away(dispatcher, cast):

@@ -101,6 +101,25 @@ def test_what_only_people_may_approve(dispatcher, cast, options, why):
     assert (run.status, why in prompt.options["policy"]["note"]) == ("waiting", True)
 
 
+WIPE = {"wipe": {"label": "Wipe", "tone": "danger"}, "keep": ""}
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"risk": "high"}, "high risk"),
+        ({"step_up": True}, "second factor"),
+        ({"four_eyes": True}, "four eyes"),
+        ({"different_from": [EARLIER]}, "somebody else"),
+        ({"type": "form", "form": flows.Address, "data": None}, "filled in"),
+    ],
+)
+def test_the_colour_of_an_answer_turns_nothing_down(dispatcher, cast, options, why):
+    keep(cast, Draft("true", "wipe"))
+    run, prompt = ask(outcomes=WIPE, **options)
+    assert (run.status, why in prompt.options["policy"]["note"]) == ("waiting", True)
+
+
 def test_a_form_is_filled_in_by_people(dispatcher, cast):
     keep(cast, Draft("true", "submit"))
     _, prompt = ask(type="form", form=flows.Address, data=None)

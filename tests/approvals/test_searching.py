@@ -1,5 +1,7 @@
 """Searching, ordering and keeping views of the inbox: found in any spelling, in bounded work, each page once."""
 
+from itertools import product
+
 import pytest
 
 from approvals import queries
@@ -57,22 +59,22 @@ def test_words_are_found_by_how_they_begin(dispatcher, cast, query, found):
 
 
 @pytest.mark.parametrize("scope", ["mine", "unassigned", "done"])
-@pytest.mark.parametrize(("few", "read_on"), [(1000, 2000), (0, 3), (2, 3)])
-def test_every_way_of_searching_finds_the_same(dispatcher, cast, monkeypatch, scope, few, read_on):
+def test_every_way_of_searching_finds_the_same(dispatcher, cast, monkeypatch, subtests, scope):
     """By the words table, or by reading on in the list: what is found, in which order, and each once."""
-    monkeypatch.setattr(searching, "FEW", few)
-    monkeypatch.setattr(searching, "READ_ON", read_on)
     for number in range(30):
         _, prompt = ask(title=f"{'rare' if number in (3, 20) else 'common'} {number}", assign="role:manager")
         if scope == "done":
             decide(prompt, cast.bo)
         clock.shift("1m")
     whole = titles(cast.bo, scope=scope)
-    for word in ("rare", "common", "asks"):
-        expected = [title for title in whole if word in title or word == "asks"]
-        found, pages = every_page(cast.bo, scope=scope, query=word, limit=2)
-        assert found == expected
-        assert pages <= 20
+    for (few, read_on), word in product([(1000, 2000), (0, 3), (2, 3)], ["rare", "common", "asks"]):
+        with subtests.test(few=few, read_on=read_on, word=word):
+            monkeypatch.setattr(searching, "FEW", few)
+            monkeypatch.setattr(searching, "READ_ON", read_on)
+            expected = [title for title in whole if word in title or word == "asks"]
+            found, pages = every_page(cast.bo, scope=scope, query=word, limit=2)
+            assert found == expected
+            assert pages <= 20
 
 
 def test_a_search_reads_in_a_bounded_number_of_queries(dispatcher, cast, django_assert_max_num_queries):

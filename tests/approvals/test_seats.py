@@ -128,6 +128,22 @@ def test_side_by_side_each_line_has_its_places(dispatcher, cast):
     assert it.status == "pending"
 
 
+def test_side_by_side_an_answer_that_was_replaced_in_its_place_rejects_nothing(dispatcher, cast):
+    eve, fay = factories.member("Eve"), factories.member("Fay")
+    bo = "user:bo@example.com"
+    lines = [[{"assign": [CLEO, bo, ANA], "quorum": 2}, {"assign": EVE}]]
+    run, prompt = ask(assign=(), stages=lines, reject_ends=False)
+    it = Scene(prompt, cast, eve)
+    it.votes("cleo", "deny")
+    now, by = clock.now(), factories.actor(cast.cleo)
+    absences.set_absence(member=cast.cleo, substitute=fay, starts_at=now, ends_at=now + timedelta(3), by=by, now=now)
+    decide(prompt, fay)
+    it.votes("bo", "deny")
+    it.votes("ana")
+    it.votes("eve")
+    assert (it.status, run.output["outcome"]) == ("decided", "approve")
+
+
 def test_who_has_answered_gives_no_place_away(dispatcher, cast):
     it = scene(cast, [CLEO, ANA])
     it.votes("cleo")

@@ -139,9 +139,7 @@ def test_a_later_stage_without_people_is_warned_of_as_soon_as_it_is_known(dispat
     cast.cleo.user.is_active = False
     cast.cleo.user.save()
     actions.reassign(prompt.pk, to=["role:viewer"], by=factories.actor(cast.bo), channel="web")
-    assert view(prompt).warnings == [
-        "Stage 2: 1 person must answer, but only 0 of those asked may. Ask more people, or lower the quorum."
-    ]
+    assert view(prompt).warnings == ["Stage 2: Nobody who is asked may answer it. Ask somebody else."]
 
 
 def test_escalation_asks_the_managers_of_the_present_stage(dispatcher, cast):

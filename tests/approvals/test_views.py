@@ -152,9 +152,9 @@ def test_the_pages_read_in_a_fixed_number_of_queries(dispatcher, cast, django_as
     for _ in range(number):
         _, prompt = ask(assign=["user:bo@example.com", "role:manager"])
     client = signed_in(cast.bo)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(10):
         client.get("/inbox/")
-    with django_assert_num_queries(25):
+    with django_assert_num_queries(18):
         client.get(f"/inbox/{prompt.pk}/")
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(11):
         client.get(f"/inbox/{prompt.pk}/", headers=HTMX)

@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import time
 from typing import Any
 
 import pytest
@@ -18,28 +17,9 @@ from flowapp.tenancy.models import Role
 from flowapp.tenancy.scope import scoped
 from tests import factories
 from tests.e2e.looks import every_look, narrow
+from tests.e2e.waiting import ended
 
 pytestmark = pytest.mark.own_servers
-PASSWORD = "a-long-enough-password"
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Any:
-    people = factories.cast()
-    people.bo.user.set_password(PASSWORD)
-    people.bo.user.save()
-    return people
-
-
-@pytest.fixture
-def manager(page: Page, cast: Any, embedded_worker: Any) -> Page:
-    """Bo's browser, signed in."""
-    page.goto("/")
-    page.get_by_label("Email").fill(cast.bo.user.email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
-    return page
 
 
 def ask(cast: Any, amount: str = "600.00") -> Run:
@@ -47,18 +27,6 @@ def ask(cast: Any, amount: str = "600.00") -> Run:
     with scoped(cast.acme.pk):
         expense = {"employee": "Ana Ruiz", "amount": amount, "purpose": "train"}
         return runs.start(expense_approval.name, expense, by=SYSTEM)
-
-
-def ended(cast: Any, run: Run) -> Any:
-    """What the run came to; real threads execute it, so this looks until it is there."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with scoped(cast.acme.pk):
-            detail = run.detail
-        if detail.ended_at:
-            return detail
-        time.sleep(0.02)
-    raise AssertionError(f"the run is still {detail.status}: {detail.waiting_on}")
 
 
 def deny_by_key(manager: Page) -> Locator:
@@ -77,10 +45,10 @@ def test_a_question_comes_by_itself_and_its_approval_goes_on(manager: Page, cast
     run = ask(cast)
     row = manager.locator("#rows a.row")
     expect(row).to_contain_text("Ana Ruiz 600.00")
-    row.click()
+    row.press("Enter")
     expect(manager.get_by_role("heading", level=1, name=re.compile("600.00"))).to_be_visible()
     expect(manager.get_by_role("definition").filter(has_text="The receipt is issued.")).to_be_visible()
-    manager.get_by_role("button", name=re.compile("^Approve 600.00")).click()
+    manager.get_by_role("button", name=re.compile("^Approve 600.00")).press("Enter")
     expect(manager.get_by_text("Nothing to decide").or_(manager.get_by_text("Approved").first)).to_be_visible()
     detail = ended(cast, run)
     assert (detail.status, detail.output["status"]) == ("completed", "approved")
@@ -102,7 +70,7 @@ def test_a_denial_by_keyboard_alone_asks_for_its_reason(manager: Page, cast: Any
 def test_who_comes_second_is_told_who_decided_and_keeps_the_reason(manager: Page, cast: Any) -> None:
     ask(cast)
     row = manager.locator("#rows a.row")
-    row.click()
+    row.press("Enter")
     manager.locator("#detail [data-prompt]").wait_for()
     reason = deny_by_key(manager)
     reason.fill("Too much for a bus.")

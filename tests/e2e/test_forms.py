@@ -15,9 +15,8 @@ from flowapp.tenancy.scope import scoped
 from tests.approvals import flows
 from tests.approvals.making import EXPENSE
 from tests.e2e.looks import clean, every_look
-from tests.e2e.test_approval import cast, ended, manager
+from tests.e2e.waiting import ended
 
-__all__ = ["cast", "manager"]
 pytestmark = pytest.mark.own_servers
 
 
@@ -49,14 +48,14 @@ def test_a_form_is_corrected_field_by_field(manager: Page, cast: Any) -> None:
     account.fill("47")
     net.fill("12.50")
     manager.get_by_label("Paid At").fill("2027-01-15T10:00")
-    manager.locator(".act").get_by_role("button", name="Submit").click()
+    manager.locator(".act").get_by_role("button", name="Submit").press("Enter")
     expect(manager.locator("[data-focus]")).to_be_focused()
     expect(account).to_have_attribute("aria-invalid", "true")
     expect(account).to_have_value("47")
     expect(net).to_have_value("12.50")
     clean(manager)
     assert manager.evaluate("document.documentElement.scrollWidth") <= manager.viewport_size["width"]
-    manager.get_by_role("link", name="Account", exact=True).click()
+    manager.get_by_role("link", name="Account", exact=True).press("Enter")
     expect(account).to_be_focused()
     account.fill("4711")
     account.press("Enter")
@@ -74,14 +73,14 @@ def test_an_edit_is_reviewed_before_it_runs(manager: Page, cast: Any) -> None:
     amount.fill("420.00")
     clean(manager)
     approve = manager.locator(".act").get_by_role("button", name="Approve")
-    approve.click()
+    approve.press("Enter")
     heading = manager.get_by_role("heading", name="Check your changes")
     expect(heading).to_be_focused()
     expect(manager.locator(".changes")).to_contain_text("600.00")
     clean(manager)
-    manager.get_by_role("button", name="Back to the form").click()
+    manager.get_by_role("button", name="Back to the form").press("Enter")
     expect(amount).to_have_value("420.00")
-    approve.click()
+    approve.press("Enter")
     expect(heading).to_be_focused()
-    manager.get_by_role("button", name="Approve with this change").click()
+    manager.get_by_role("button", name="Approve with this change").press("Enter")
     assert ended(cast, run).output["data"] == {"employee": "Ana Ruiz", "amount": "420.00"}

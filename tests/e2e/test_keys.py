@@ -2,17 +2,20 @@
 
 import contextlib
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from playwright.sync_api import Error, Locator, Page, expect
 
 from approvals.models import Prompt
+from approvals.views import listing
 from flowapp.demo.workflows import expense_approval
 from flowapp.engine import runs
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 from tests.approvals import flows
+from tests.approvals.flows import Expense
 from tests.approvals.making import EXPENSE
 from tests.e2e.looks import clean, narrow
 
@@ -117,6 +120,77 @@ def test_what_comes_before_the_others_waits_in_the_pill(manager: Page, cast: Any
     expect(pill).to_be_hidden()
     expect(manager.locator("#rows .ask").first).to_have_text("Wipe it?")
     expect(verdict(manager)).to_contain_text("Wipe it?")
+
+
+def order(page: Page, label: str) -> None:
+    """Choose an order by typing its name's first letters."""
+    page.get_by_label("Order").focus()
+    page.keyboard.type(label[:3])
+    expect(page.get_by_label("Order").locator("option:checked")).to_have_text(label)
+    expect(page).to_have_url(re.compile("sort="))
+
+
+@pytest.mark.parametrize(
+    ("label", "shown", "held_back"),
+    [
+        ("Oldest first", {}, None),
+        ("Newest first", None, {}),
+        ("Due soonest first", {}, {"timeout": "1h"}),
+        ("Largest amount first", {"data": Expense("Eve", Decimal(1))}, {"data": Expense("Eve", Decimal(9000))}),
+    ],
+)
+def test_the_pill_counts_what_is_new_and_not_shown(
+    manager: Page, cast: Any, label: str, shown: dict[str, Any] | None, held_back: dict[str, Any] | None
+) -> None:
+    listed(manager, cast, "Ana", "Cleo")
+    order(manager, label)
+    rows, pill = manager.locator("#rows li"), manager.locator("#new-pill")
+    if shown is not None:
+        ask(cast, "Last?", **shown)
+        expect(rows).to_have_count(3)
+        expect(rows.last).to_contain_text("Last?")
+        expect(manager.locator("#announce")).to_have_text("1 more at the end")
+        expect(pill).to_be_hidden()
+    if held_back is not None:
+        count = rows.count()
+        ask(cast, "First?", **held_back)
+        expect(pill).to_have_text("1 new: First?")
+        expect(rows).to_have_count(count)
+        pill.focus()
+        manager.keyboard.press("Enter")
+        expect(pill).to_be_hidden()
+        expect(rows.first).to_contain_text("First?")
+
+
+def test_what_moves_up_from_the_next_page_is_not_new(manager: Page, cast: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed(manager, cast, "Ana", "Cleo", "Dev")
+    monkeypatch.setattr(listing, "PER_PAGE", 2)
+    manager.goto("/inbox/?sort=oldest")
+    rows = manager.locator("#rows li")
+    expect(rows).to_have_count(2)
+    expect(verdict(manager)).to_contain_text("Ana")
+    press_until(manager, "a", toast(manager, "Ana"))
+    expect(rows).to_have_count(2)
+    expect(rows.last).to_contain_text("Dev")
+    expect(manager.locator("#new-pill")).to_be_hidden()
+
+
+def test_a_reason_made_taller_stays_so_and_is_left_in_silence(manager: Page, cast: Any) -> None:
+    """Dragging its corner sets a style on the field, which nothing may set as an attribute on the next one."""
+    listed(manager, cast, "Ana", "Cleo")
+    expect(verdict(manager)).to_contain_text("Ana")
+    reason = manager.locator("#reason-deny")
+    press_until(manager, "d", reason)
+    reason.evaluate("field => (field.style.height = '190px')")
+    with manager.expect_response(lambda answer: "/inbox/" in answer.url):
+        manager.evaluate("document.body.dispatchEvent(new Event('live:refresh'))")
+    manager.wait_for_function("!document.querySelector('.htmx-request')")
+    expect(reason).to_have_css("height", "190px")
+    manager.keyboard.press("Escape")
+    manager.keyboard.press("j")
+    expect(verdict(manager)).to_contain_text("Cleo")
+    press_until(manager, "d", reason)
+    expect(reason).not_to_have_css("height", "190px")
 
 
 def test_when_the_list_is_empty_the_next_arrival_is_taken(manager: Page, cast: Any) -> None:

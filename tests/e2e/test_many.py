@@ -79,6 +79,21 @@ def test_escape_chooses_none_and_keys_mean_one_prompt_again(manager: Page, cast:
     expect(page.locator("#rows input:checked")).to_have_count(0)
 
 
+def test_keys_give_the_answers_that_they_give_alone(manager: Page, cast: Any) -> None:
+    page = manager
+    wipe = {"outcomes": {"wipe": {"label": "Wipe it", "tone": "danger"}, "keep": ""}}
+    ask(cast, page, {"title": "Chairs?", "type": "confirm"}, {"title": "The disk?", **wipe})
+    for row, answer in (("Chairs?", "No"), ("The disk?", "Wipe it")):
+        page.locator("#rows .row", has_text=row).focus()
+        page.keyboard.press("x")
+        expect(page.locator("#bulk [data-bulk-key=d]")).to_have_text(f"{answer} D")
+        page.keyboard.press("d")
+        expect(page.get_by_role("heading", name=f"{answer} 1 prompt together")).to_be_visible()
+        page.get_by_role("link", name="Back", exact=True).press("Enter")
+        page.keyboard.press("Escape")
+        expect(page.locator("#bulk")).to_be_hidden()
+
+
 def test_the_choice_outlives_what_comes_in(manager: Page, cast: Any) -> None:
     page = manager
     ask(cast, page, {"title": "Chairs?"})

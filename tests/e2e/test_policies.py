@@ -16,9 +16,8 @@ from flowapp.tenancy.scope import scoped
 from tests import factories
 from tests.approvals import flows, making
 from tests.e2e.looks import every_look
-from tests.e2e.test_approval import cast, ended
+from tests.e2e.waiting import ended
 
-__all__ = ["cast"]
 pytestmark = pytest.mark.own_servers
 
 

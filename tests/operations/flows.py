@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flowapp import ChildFailed, Context, step, workflow
+from flowapp import ChildFailed, Context, Retry, step, workflow
 
 CANARY = "ffk_canary_of_a_secret"
 FAILING: set[str] = set()  # customers whose payment fails
@@ -67,6 +67,37 @@ async def many(ctx: Context, count: int) -> int:
     return count
 
 
+@workflow(name="ops-asks-late")
+async def asks_late(ctx: Context, count: int) -> None:
+    await ctx.prompt("first", type="confirm", title="Go on?", assign="role:owner", timeout="1h", on_timeout="yes")
+    for number in range(count):
+        await ctx.step("count", int, number)
+    await ctx.prompt("second", type="confirm", title="Go on?", assign="role:owner", timeout="1h", on_timeout="yes")
+    await ctx.prompt("third", type="confirm", title="Go on?", assign="role:owner")
+
+
+@workflow(name="ops-grows")
+async def grows(ctx: Context) -> None:
+    await ctx.step("first", int, 1)
+    await ctx.wait_for_signal("go")
+    await ctx.step("second", int, 2)
+    await ctx.wait_for_signal("stop")
+
+
+@step(retry=Retry(max_attempts=2, initial="10ms"))
+def never() -> None:
+    logger.warning("trying")
+    raise ValueError("it never works")
+
+
+@workflow(name="ops-eventful")
+async def eventful(ctx: Context) -> None:
+    """A stream, a log, steps of which one is tried twice, and an error."""
+    await ctx.stream("words").write("one two three")
+    await ctx.step("count", int, 1)
+    await never()
+
+
 class Declined(Exception):
     """An error that carries what nobody but the workflow may see."""
 
@@ -100,4 +131,11 @@ async def spreads(ctx: Context) -> list[int]:
 
 
 def double(number: int) -> int:
+    logger.info("doubling %s", number)
     return number * 2
+
+
+@workflow(name="ops-sends")
+async def sends(ctx: Context) -> list[int]:
+    ctx.log.info("began")
+    return [await ctx.step("double", double, number, queue="elsewhere") for number in (1, 2)]

@@ -55,6 +55,18 @@ def test_cancel_tells_the_reason_to_each_run(dispatcher, cast):
     assert {entry.reason for entry in AuditEntry.objects.filter(verb="run.cancelled")} == {"wrong batch"}
 
 
+def test_what_came_into_the_filter_meanwhile_counts_in_the_total(dispatcher):
+    failed, _ = failed_orders(3), waiting(1)
+    cancel = bulk.begin("cancel", Filter(), by=SYSTEM)
+    assert bulk.job(cancel).total == 1
+    Run.objects.filter(id__in=failed).update(status="waiting")  # as retried runs are that go on to wait
+    bulk.advance()
+    done = bulk.job(cancel)
+    assert (done.status, done.succeeded, done.refused, done.total) == ("completed", 4, 0, 4)
+    ended = AuditEntry.objects.get(verb="runs.bulk-completed")
+    assert ended.after == {"succeeded": 4, "refused": 0, "of": 4}
+
+
 def test_a_run_that_does_not_take_the_verb_says_why_and_the_rest_goes_on(dispatcher, monkeypatch):
     first, second, third = failed_orders(3)
     retry = runs.retry
@@ -254,7 +266,7 @@ def test_the_results_take_as_many_queries_for_three_as_for_one(
     bulk.advance()
     client = signed_in(cast.dev)
     client.get(f"/runs/bulk/{job}/")
-    with django_assert_num_queries(10):  # the frame's seven; the job, its results, their runs
+    with django_assert_num_queries(9):  # the frame's six; the job, its results, their runs
         page = client.get(f"/runs/bulk/{job}/")
     assert len(page.context["rows"]) == count
 

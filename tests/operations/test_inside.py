@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from flowapp.engine import forks, queries, runs
+from flowapp.engine import clock, forks, queries, runs
 from flowapp.engine.errors import IllegalState
 from flowapp.engine.reading import relatives
 from flowapp.tenancy.actors import SYSTEM
@@ -67,6 +67,17 @@ def test_a_long_run_is_paged_and_its_equal_steps_are_one_row(dispatcher, cast, s
     last = client.get(f"/runs/{run.id}/steps/?cursor={queries.last_step_page(run.id)}")
     assert [bar.step.occurrence for bar in last.context["waterfall"].bars] == list(range(151, 251))
     assert client.get(f"/runs/{run.id}/steps/?cursor=x").status_code == 404
+
+
+@pytest.mark.parametrize("count", [1, 101])
+def test_how_long_it_waited_on_people_counts_all_steps(dispatcher, cast, signed_in, count):
+    run = runs.start("ops-asks-late", count, by=SYSTEM)
+    for _ in range(2):
+        clock.shift("1h")
+        dispatcher.sweep()
+    clock.shift("2h")
+    shown = signed_in(cast.dev).get(f"/runs/{run.id}/").context["waited"]
+    assert shown == "4 h"
 
 
 @pytest.mark.parametrize("count", [1, 3])

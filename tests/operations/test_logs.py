@@ -2,10 +2,11 @@
 
 import json
 import logging
+from contextlib import contextmanager
 
 import pytest
 
-from flowapp.engine import clock, runs
+from flowapp.engine import clock, runs, signals
 from flowapp.engine.upkeep import logbook
 from flowapp.engine.verbs import output
 from flowapp.http.logs import Formatter
@@ -37,6 +38,20 @@ def test_the_body_and_its_steps_are_heard(dispatcher):
     run = runs.start("ops-order", ORDER, by=SYSTEM)
     assert logged(run.id) == [("", "INFO", "began"), ("pay", "INFO", "charging Nordwind")]
     assert output.line_page(run.id)[0][1].fields == {"order": "A-1"}
+
+
+def test_what_steps_and_items_say_on_a_queue_is_their_runs(dispatcher, cast, signed_in, call, monkeypatch):
+    announced = []
+    monkeypatch.setattr(signals, "announce", lambda *about: announced.append(about))
+    sent, spread = runs.start("ops-sends", None, by=SYSTEM), runs.start("ops-spreads", None, by=SYSTEM)
+    dispatcher.drain(("default", "elsewhere"))
+    assert [line[2] for line in logged(sent.id)] == ["began", "doubling 1", "doubling 2"]
+    assert [(line.step, line.occurrence) for line in output.lines(sent.id)[0][1:]] == [("double", 1), ("double", 2)]
+    assert sorted(line[2] for line in logged(spread.id)) == [f"doubling {n}" for n in range(3)]
+    assert {(cast.acme.pk, "run", str(run.id)) for run in (sent, spread)} <= set(announced)
+    assert "doubling 2" in signed_in(cast.dev).get(f"/runs/{sent.id}/").content.decode()
+    items = call("GET", f"/runs/{sent.id}/log").json()["items"]
+    assert [one["message"] for one in items] == ["began", "doubling 1", "doubling 2"]
 
 
 def test_a_replayed_body_says_nothing_twice(cast):
@@ -114,21 +129,49 @@ def test_the_page_and_the_api_show_it(dispatcher, cast, signed_in, call):
     assert client.get(f"/runs/{run.id}/log/?cursor=x").status_code == 404
 
 
-def test_log_lines_carry_the_ids_as_json(dispatcher, monkeypatch):
+@contextmanager
+def told(logger, *, as_json):
     lines = []
 
     class Keep(logging.Handler):
         def emit(self, record):
-            lines.append(json.loads(self.format(record)))
+            lines.append(self.format(record))
 
     handler = Keep()
-    handler.setFormatter(Formatter(as_json=True))
-    flows.logger.addHandler(handler)
+    handler.setFormatter(Formatter(as_json=as_json))
+    logger.addHandler(handler)
     try:
-        run = runs.start("ops-order", ORDER, by=SYSTEM)
+        yield lines
     finally:
-        flows.logger.removeHandler(handler)
-    [line] = lines
+        logger.removeHandler(handler)
+
+
+def test_readable_log_lines_end_with_the_run_and_its_step(dispatcher):
+    with told(flows.logger, as_json=False) as lines, told(logging.getLogger("flowapp.workflow"), as_json=False) as body:
+        run = runs.start("ops-order", ORDER, by=SYSTEM)
+        logging.getLogger(flows.logger.name).error("idle")
+    short = str(run.id)[-8:]
+    assert lines == [
+        f"INFO {flows.logger.name}: charging Nordwind (run {short}, step pay)",
+        f"ERROR {flows.logger.name}: idle",
+    ]
+    assert body == [f"INFO flowapp.workflow: began (run {short})"]
+
+
+def test_what_the_engine_says_of_a_run_carries_its_id(dispatcher, monkeypatch):
+    monkeypatch.setattr("flowapp.engine.driving.ending.end_of", lambda *_: 1 / 0)
+    with told(logging.getLogger("flowapp.engine"), as_json=True) as lines:
+        run = runs.start("ops-order", ORDER, by=SYSTEM)
+    found = [
+        (line["run_id"], line["workflow"]) for line in map(json.loads, lines) if "engine failed" in line["message"]
+    ]
+    assert found == [(str(run.id), "ops-order")]
+
+
+def test_log_lines_carry_the_ids_as_json(dispatcher):
+    with told(flows.logger, as_json=True) as lines:
+        run = runs.start("ops-order", ORDER, by=SYSTEM)
+    [line] = map(json.loads, lines)
     shown = {name: line[name] for name in ("run_id", "workflow", "step", "occurrence", "attempt", "order", "message")}
     assert shown == {
         "run_id": str(run.id),

@@ -10,10 +10,13 @@ from django.test import Client, override_settings
 
 from flowapp import Context, Cron, FlowControl, workflow
 from flowapp.engine import clock, crons, registry, runs, telemetry
-from flowapp.engine.models import Limit, Run, Schedule
+from flowapp.engine.models import Event, Limit, Run, Schedule
 from flowapp.engine.reading import readings
-from flowapp.engine.triggering import schedules
+from flowapp.engine.triggering import events, schedules
 from flowapp.integrations.models import OutboxMessage
+from flowapp.integrations.queues import states
+from flowapp.integrations.queues.sources import parse
+from flowapp.integrations.webhook_tables import WebhookEndpoint
 from flowapp.telemetry import metrics, server
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.ids import uuid7
@@ -180,6 +183,33 @@ def test_the_operations_page(dispatcher, cast, signed_in):
         assert "/operations/" not in signed_in(member).get("/runs/").content.decode()
 
 
+def test_what_needs_a_look_is_on_the_page_and_in_the_metrics(cast, signed_in, measured):
+    """An endpoint that was disabled, one that fails, a queue that is not read, an event that is not handled."""
+    now = clock.now()
+    told = {"events": ["*"], "created_at": now, "url": "https://example.com/", "secret": "-"}
+    WebhookEndpoint.objects.create(name="Gone shop", enabled=False, disabled_reason="It answered 410.", **told)
+    WebhookEndpoint.objects.create(name="Slow shop", failing_since=now, **told)
+    WebhookEndpoint.objects.create(name="Turned off", enabled=False, **told)
+    states.Telling(parse("redis-stream://h:6379/0?stream=orders&workspace=acme")).fails(ConnectionError("refused"))
+    stuck = events.publish("shop/broken", 1, by=SYSTEM)
+    Event.objects.filter(pk=stuck.id).update(looked=False, misses=3, look_at=now, trouble="KeyError: 'total'")
+    page = signed_in(cast.ana).get("/operations/").content.decode()
+    for words in ("Gone shop", "It answered 410.", "Slow shop", "redis-stream:orders", "h:6379/0", "refused"):
+        assert words in page
+    assert f"event-{stuck.id}" in page
+    assert "KeyError: &#x27;total&#x27;" in page
+    assert "Turned off" not in page
+    assert "Gone shop" not in signed_in(cast.gil).get("/operations/").content.decode()
+    found = numbers()
+    assert found['flowapp_endpoints_troubled{state="disabled"}'] == 1
+    assert found['flowapp_endpoints_troubled{state="failing"}'] == 1
+    assert found['flowapp_queues_unread{source="redis-stream:orders"}'] == 1
+    assert found["flowapp_events_stuck"] == 1
+    clock.shift("10m")  # nobody says any more that it fails
+    assert "redis-stream:orders" not in signed_in(cast.ana).get("/operations/").content.decode()
+    clock.reset()
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_operations_page_takes_as_many_queries_for_three_queues_as_for_one(
     cast, signed_in, count, django_assert_num_queries, monkeypatch
@@ -190,6 +220,6 @@ def test_the_operations_page_takes_as_many_queries_for_three_queues_as_for_one(
         Run.objects.filter(id=run.id).update(queue=f"q{number}")
     client = signed_in(cast.ana)
     client.get("/operations/")
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(20):
         page = client.get("/operations/")
     assert len(page.context["queues"]) == count

@@ -9,12 +9,14 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from flowapp.engine import runs, telemetry
+from flowapp.engine import runs, sweep, telemetry
+from flowapp.engine.models import Run
 from flowapp.engine.reading import relatives
 from flowapp.engine.telemetry import annotate
 from flowapp.telemetry import tracing
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import current
+from tests.cases.engines import dead_worker
 
 from . import flows
 
@@ -80,6 +82,16 @@ def test_a_child_is_a_trace_of_its_own_linked_to_the_step(traced, exporter):
         parent.id.int,
         tracing.span_id(parent.id, "ops-child", 1),
     )
+
+
+def test_a_run_that_took_its_worker_down_is_a_trace_too(traced, exporter):
+    run = runs.start("ops-waits", None, by=SYSTEM)
+    exporter.clear()
+    row = Run.objects.filter(pk=run.id)
+    row.update(status="running", worker_id=dead_worker().id, claims=sweep.POISON_CLAIMS)
+    sweep.sweep()
+    root = spans(exporter)["ops-waits"]
+    assert (root.attributes["flowapp.run.status"], root.attributes["error.type"]) == ("needs_attention", "PoisonRun")
 
 
 def test_ids_follow_from_the_run(cast):

@@ -6,7 +6,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.process.checks")
 
-from tests import servers  # noqa: E402 - after the line above
+from tests import prepared, servers  # noqa: E402 - after the line above
 from tests.process import ledger  # noqa: E402
 from tests.process.installation import Installation  # noqa: E402
 
@@ -27,7 +27,7 @@ def distributed(
 ) -> Iterator[Installation]:
     """`flowapp dev` for the web and `flowapp worker` (Celery) for the runs, on PostgreSQL and Redis."""
     folder = tmp_path_factory.mktemp("distributed")
-    database = postgres_server.new_database()
+    database = postgres_server.new_database(like=prepared.postgres(postgres_server))
     with ledger.running(folder) as outside:
         installation = Installation(folder, outside, database_url=database, broker_url=redis_server.url)
         yield installation

@@ -9,7 +9,7 @@ import pytest
 from tests.process import checks
 from tests.process.installation import Installation
 
-pytestmark = [pytest.mark.own_servers, pytest.mark.xdist_group("process-distributed")]
+pytestmark = pytest.mark.own_servers
 
 EXPENSE_POINTS = (
     "before claim",

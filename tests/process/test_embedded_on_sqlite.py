@@ -5,7 +5,7 @@ import pytest
 from tests.process import checks, stories
 from tests.process.installation import Installation
 
-pytestmark = [pytest.mark.own_servers, pytest.mark.xdist_group("process-embedded")]
+pytestmark = pytest.mark.own_servers
 
 
 @pytest.mark.parametrize("point", stories.EXPENSE_POINTS)

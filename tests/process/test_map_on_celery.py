@@ -8,7 +8,7 @@ import pytest
 from tests.process.installation import Installation, Process
 from tests.process.stories import ENDED
 
-pytestmark = [pytest.mark.own_servers, pytest.mark.xdist_group("process-map")]
+pytestmark = pytest.mark.own_servers
 
 ITEMS = 1000
 IN_FLIGHT = 4 * 8  # slots of a worker, items that a batch has under way at once

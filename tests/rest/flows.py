@@ -80,6 +80,11 @@ async def triggered(ctx: Context, payment: Any) -> Any:
     return payment["total"]
 
 
+@workflow(name="rest-awaits-its-number")
+async def awaits_number(ctx: Context, order: dict[str, int]) -> None:
+    await ctx.wait_for_event("rest/paid", match="event.data.total == input.total")
+
+
 @workflow(name="rest-awaits")
 async def awaits(ctx: Context) -> Any:
     return (await ctx.wait_for_event("rest/paid"))["data"]

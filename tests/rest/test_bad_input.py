@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.unfit import UNFIT
+
 from .conftest import Caller
 from .test_prompts import ask
 from .test_runs import UNKNOWN, start
@@ -168,6 +170,19 @@ def test_a_number_beyond_all_that_can_be_kept_is_named(bo, key, asked, number):
     headers = {"ce-specversion": "1.0", "ce-type": "x", "ce-source": "s", "ce-id": "1"}
     whole = key._client.post("/v1/events", number, "application/json", headers=key.headers | headers)
     assert (whole.status_code, whole.json()["errors"][0]["loc"]) == (422, [])
+
+
+@pytest.mark.parametrize(("body", "status", "words"), UNFIT)
+def test_what_no_door_lets_in(bo, key, asked, body, status, words):
+    """The same as hooks and queues refuse."""
+    answers = [
+        bo.post(f"/prompts/{asked['id']}/complete", b'{"outcome": "approve", "data": ' + body + b"}"),
+        key.post("/workflows/rest-asks/run", body),
+        key.post("/events", b'{"name": "rest/unheard", "data": ' + body + b"}"),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["type"]) == (status, "invalid")
+        assert words in answer.json()["detail"]
 
 
 def test_too_large_a_body(bo, asked, settings):

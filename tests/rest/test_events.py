@@ -7,8 +7,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from flowapp.engine import clock
 from flowapp.engine.models import Event
 from flowapp.engine.triggering import events
+from flowapp.integrations.queues import publishing, sources
+from flowapp.integrations.webhooks import inbound, signatures
+from flowapp.integrations.webhooks.signatures import Scheme
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 
@@ -64,17 +68,17 @@ def test_cloud_events_in_both_modes_are_the_same_event(key):
     [
         ({}, ["name"], "required"),
         ({"name": ""}, ["name"], "at least 1"),
-        ({"name": "a\x00"}, ["name"], "match"),
+        ({"name": " \t"}, ["name"], "at least 1"),
+        ({"name": "a\x00"}, ["name"], "null character"),
         (PAID | {"id": 7}, ["id"], "string"),
         ({**CLOUD, "type": None}, [], "a CloudEvent needs type"),
         ({"specversion": "1.0"}, [], "type and source and id"),
         ({**CLOUD, "specversion": "0.3"}, [], "specversion 1.0, not '0.3'"),
-        ({**CLOUD, "id": "x" * 200}, ["id"], "at most 200"),
         ([PAID], [], "should be an object"),
         (BINARY | {"data_base64": "b28"}, [], "data_base64 is not base64"),
         (BINARY | {"data_base64": "b29wcw=="}, [], "data_base64 holds no JSON"),
         (BINARY | {"data_base64": 7}, [], "data_base64 is not base64"),
-        (BINARY | {"data_base64": b64encode(b'{"a": [1e400]}').decode()}, [], "at data.a.0 is beyond"),
+        (BINARY | {"data_base64": b64encode(b'{"a": [1e400]}').decode()}, [], "data.a.0: this number is too large"),
         (BINARY | {"data": {"total": 20}}, [], "data or data_base64, not both"),
     ],
 )
@@ -85,6 +89,60 @@ def test_bad_events_name_the_field(key, body, where, words):
     assert error["loc"] == where
     assert words in error["msg"]
     assert "Value error" not in error["msg"]
+
+
+@pytest.mark.parametrize("digits", [309, 400])
+def test_a_number_beyond_floats_is_an_event_by_every_door(key, cast, digits):
+    waiting = start(key, "rest-awaits-its-number", {"total": 10**digits})
+    body = f'{{"total": 1{"0" * digits}}}'
+    answer = key.post("/events", f'{{"name": "rest/paid", "data": {body}}}')
+    assert (answer.status_code, answer.json()["matched"]) == (202, [])
+    assert [one["run_id"] for one in answer.json()["skipped"]] == [None, waiting]
+    assert "could not be evaluated" in answer.json()["skipped"][0]["reason"]
+    with scoped(cast.acme.pk):
+        hook, secret = inbound.create(name="Shop", event="shop/paid", scheme="plain", slug="shop-numbers", by=SYSTEM)
+    headers = signatures.sign(Scheme.PLAIN, [secret], body.encode(), id="1", at=clock.now(), header=hook.header)
+    sent = key._client.post("/hooks/shop-numbers", body, "application/json", headers=headers)
+    assert sent.status_code == 202
+    source = sources.parse(f"memory://here?queue=numbers&workspace={cast.acme.slug}")
+    assert not publishing.publish(source, publishing.Message("1", "queue/paid", body.encode())).duplicate
+    assert Event.unscoped.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("/" + "s" * 198, "42"), ("/" + "s" * 198, "43")),
+        (("/shop", "x" * 200), ("/shop", "x" * 199 + "y")),
+        (("a#b", "c"), ("a", "b#c")),
+        (("a", "b#c"), ("a#b", "c")),
+        (("a", "b"), ("a#b", "")),
+    ],
+)
+def test_what_two_sources_call_an_event_is_told_apart(key, one, other):
+    sent = [{**CLOUD, "source": source, "id": id or "b"} for source, id in (one, other)]
+    first, second = (key.post("/events", body).json() for body in sent)
+    assert (first["duplicate"], second["duplicate"]) == (False, False)
+    assert [key.post("/events", body).json() for body in sent] == [
+        first | {"duplicate": True},
+        second | {"duplicate": True},
+    ]
+
+
+@pytest.mark.parametrize(("source", "id"), [("/shop", "42"), ("/shop#1", "4#2")])
+def test_what_was_published_before_the_deploy_counts_once_over_it(key, cast, source, id):
+    """Until then an event was known as its source and id with a # between."""
+    with scoped(cast.acme.pk):
+        before = events.publish("rest/paid", CLOUD["data"], by=SYSTEM, id=f"{source}#{id}")
+    again = key.post("/events", {**CLOUD, "source": source, "id": id})
+    assert (again.json()["id"], again.json()["duplicate"]) == (str(before.id), True)
+    other = key.post("/events", {**CLOUD, "source": source, "id": id, "data": {"total": 99}})
+    assert other.status_code == (202 if "#" in source else 409)  # it may have been another's: "/shop" and "1#4#2"
+
+
+def test_spaces_around_a_name_are_nothing(key):
+    answer = key.post("/events", PAID | {"name": " rest/paid "})
+    assert [run["workflow"] for run in answer.json()["runs"]] == ["rest-triggered"]
 
 
 def test_another_workspace_hears_nothing(key, cast, calling):

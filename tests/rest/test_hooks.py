@@ -10,12 +10,13 @@ from flowapp import Context, Webhook, workflow
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock, queries
 from flowapp.integrations.webhook_tables import InboundDelivery
-from flowapp.integrations.webhooks import inbound, receiving, signatures
+from flowapp.integrations.webhooks import inbound, loops, receiving, signatures
 from flowapp.integrations.webhooks.errors import Disabled, NotFound
 from flowapp.integrations.webhooks.signatures import Scheme
 from flowapp.rest import hooks
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
+from tests.unfit import UNFIT
 
 BODY = json.dumps({"type": "order.paid", "total": 20}).encode()
 
@@ -143,12 +144,41 @@ def test_an_event_of_the_same_name_is_no_delivery(plain, cast, key):
 
 
 @pytest.mark.parametrize(
-    ("body", "words"), [(b"<xml/>", "neither JSON"), (b"[" * 80 + b"]" * 80, "deeper"), (b"", "JSON")]
+    ("body", "words"),
+    [
+        (b"<xml/>", "neither JSON"),
+        (b"[" * 80 + b"]" * 80, "deeper"),
+        (b"", "JSON"),
+        *((body, words) for body, _, words in UNFIT),
+        (b"payload=%7B%22a%22%3A1e400%7D", "too large"),
+        (b"type=a%00b", "null character"),
+    ],
 )
-def test_a_body_that_no_event_can_carry_says_why(plain, body, words):
-    answer = deliver(plain, body)
+def test_a_body_that_no_event_can_carry_says_why(plain, cast, body, words):
+    form = "application/x-www-form-urlencoded"
+    answer = deliver(plain, body, content_type=form if b"=" in body else "application/json")
     assert (answer.status_code, answer.json()["type"]) == (422, "invalid")
     assert words in answer.json()["detail"]
+    with scoped(cast.acme.pk):
+        assert not InboundDelivery.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("hops", "status", "words"),
+    [
+        ("0", 202, None),
+        (str(loops.MOST_HOPS), 202, None),
+        (str(loops.MOST_HOPS + 1), 422, "without end"),
+        ("999", 422, "without end"),
+        *((odd, 422, "not a number of hops") for odd in ("9999", "-1", "x", "1.0", "", "٣", "1, 1")),
+    ],
+)
+def test_a_request_says_through_how_many_webhooks_it_came(plain, cast, hops, status, words):
+    headers = signed(plain) | {"Flowapp-From": str(cast.globex.pk), "Flowapp-Hops": hops}
+    answer = deliver(plain, headers=headers)
+    assert answer.status_code == status
+    assert words is None or words in answer.json()["detail"]
+    assert ("Flowapp-Loop" in answer) == (words == "without end")
 
 
 def test_what_its_own_workspace_sends_out_is_not_taken_in_again(plain, cast):

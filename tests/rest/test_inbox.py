@@ -66,7 +66,7 @@ def test_a_scope_takes_the_same_queries_for_any_number(cast, dispatcher, bo, dja
         for _ in range(count):
             ask()
     # The key, whom it means, the places, their rows, and the prompts with assignments and decisions.
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         assert len(bo.get("/prompts", scope="mine").json()["items"]) == count
 
 

@@ -1,5 +1,7 @@
 """/v1/prompts/complete and /v1/reports: many prompts at once, files, and how deciding goes."""
 
+import json
+
 import pytest
 
 from .flows import RECEIPT
@@ -24,6 +26,24 @@ def test_each_prompt_has_its_own_result(key, bo):
     assert "second factor" in body["results"][2]["detail"]
 
 
+@pytest.mark.parametrize("bad", ["", "x", None])
+def test_what_is_no_id_has_a_result_of_its_own(key, bo, bad):
+    _, prompt = ask(key)
+    chosen = [{"id": bad}, {"id": prompt["id"].upper()}, {"id": prompt["id"]}, {"id": bad}]
+    answer = bo.post("/prompts/complete", {"prompts": chosen, "outcome": "approve"})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["taken"], [one["result"] for one in body["results"]]) == (1, ["not-found", "decided"])
+    assert body["results"][0]["id"] == (bad if isinstance(bad, str) else json.dumps(bad))
+    assert body["results"][0]["detail"] == "This is no prompt's id."
+
+
+def test_all_of_them_may_be_no_ids(bo, dispatcher):
+    answer = bo.post("/prompts/complete", {"prompts": [{"id": "x"}, {"id": "y"}], "outcome": "approve"})
+    body = answer.json()
+    assert (answer.status_code, body["taken"], [one["id"] for one in body["results"]]) == (200, 0, ["x", "y"])
+
+
 def test_a_key_needs_the_grant(key, cast, calling):
     _, prompt = ask(key)
     for caller in (calling(cast.bo), key):
@@ -42,7 +62,8 @@ def test_the_second_is_told_who_was_first(key, bo, cast, calling):
     ("body", "loc"),
     [
         ({"prompts": [], "outcome": "approve"}, ["prompts"]),
-        ({"prompts": [{"id": "x"}], "outcome": "approve"}, ["prompts", 0, "id"]),
+        ({"prompts": [{"version": 1}], "outcome": "approve"}, ["prompts", 0, "id"]),
+        ({"prompts": [{"id": "x", "version": "one"}], "outcome": "approve"}, ["prompts", 0, "version"]),
         ({"prompts": [{"id": "00000000-0000-7000-8000-000000000000"}]}, ["outcome"]),
         ({"prompts": [{"id": f"00000000-0000-7000-8000-{n:012}"} for n in range(201)], "outcome": "a"}, ["prompts"]),
     ],

@@ -131,9 +131,23 @@ def test_runs_are_filtered(key):
     assert [run["id"] for run in key.get("/runs", workflow="rest-plain").json()["items"]] == [done]
 
 
+def test_runs_are_found_by_how_their_id_begins_or_ends(key, django_assert_num_queries):
+    one, other = start(key, "rest-plain", EXPENSE), start(key, "rest-listens")
+    for part in (one, one.replace("-", ""), one[-8:], one[:-1], one[-12:].upper()):
+        assert [run["id"] for run in key.get("/runs", id=part).json()["items"]] == [one], part
+    with django_assert_num_queries(5):
+        both = key.get("/runs", id=one[:2]).json()
+    assert ([run["id"] for run in both["items"]], both["next"]) == ([other, one], None)
+    assert [run["id"] for run in key.get("/runs", id=one[:2], limit=1).json()["items"]] == [other]
+    assert [run["id"] for run in key.get("/runs", id=one[:2], status="waiting").json()["items"]] == [other]
+    assert key.get("/runs", id="ffffffff").json()["items"] == []
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
+        ({"id": "no id"}, "id"),
+        ({"id": "a" * 37}, "id"),
         ({"limit": 0}, "limit"),
         ({"limit": 201}, "limit"),
         ({"limit": "many"}, "limit"),

@@ -26,7 +26,7 @@ def test_the_list_takes_as_many_queries_for_three_runs_as_for_one(
     client = signed_in(cast.dev)
     client.get("/runs/")
     # session, user, membership, runs; then for the inbox's count: absences, member, groups, what waits for them
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         page = client.get("/runs/")
     assert len(page.context["page"].items) == count
 

@@ -74,7 +74,7 @@ def test_they_read_in_a_fixed_number_of_queries(dispatcher, cast, signed_in, dja
         client.post("/calendars/new", OFFICE | {"name": f"Office {one}"})
         client.post("/away/", AWAY | {"from": f"219{one}-01-01T00:00", "until": f"219{one}-02-01T00:00"})
     client.get("/calendars/")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         client.get("/calendars/")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         client.get("/away/")

@@ -42,6 +42,18 @@ def test_a_new_webhook_shows_its_secret_once(ana):
     assert "/hooks/shop-1" in ana.get("/webhooks/").content.decode()
 
 
+def test_sending_the_form_of_an_endpoint_again_makes_no_second_one(ana):
+    form = ana.get("/webhooks/endpoints/new")
+    sent = ENDPOINT | {"id": str(form.context["id"])}
+    assert ana.post("/webhooks/endpoints/new", sent | {"input.url": "nowhere"}).context["id"] == form.context["id"]
+    first, again = (ana.post("/webhooks/endpoints/new", sent) for _ in range(2))
+    assert (again.status_code, again["Location"]) == (302, first["Location"])
+    row = WebhookEndpoint.objects.get()
+    assert (first["Location"], row.pk) == (f"/webhooks/endpoints/{row.pk}/", form.context["id"])
+    ana.post("/webhooks/endpoints/new", ENDPOINT | {"id": "none of ours"})
+    assert WebhookEndpoint.objects.count() == 2
+
+
 def test_a_secret_is_shown_on_its_own_page_only(ana):
     ana.post("/webhooks/endpoints/new", ENDPOINT)
     assert ana.get(f"/webhooks/endpoints/{make_endpoint().pk}/").context["secret"] == ""
@@ -156,7 +168,7 @@ def test_lists_take_as_many_queries_for_three_as_for_one(ana, count, django_asse
     for _ in range(count):
         receiving.send_test(row.pk, by=SYSTEM)
         endpoints.send_test(endpoint.pk, by=SYSTEM)
-    frame = 7  # session, user, membership; for the inbox's count: absences, member, groups, what waits for them
+    frame = 6  # session, user, membership; for the inbox's count: absences, member and groups, what waits for them
     for path, queries_of_page in [
         ("/webhooks/", 1),
         (f"/webhooks/{row.pk}/", 3),  # it, its deliveries, what they matched

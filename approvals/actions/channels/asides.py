@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
 
 from approvals.actions.channels import showing
-from approvals.actions.telling import News, tell
 from approvals.models import Prompt
+from flowapp.engine import clock
 from flowapp.integrations import outbox, slack
 from flowapp.integrations.models import OutboxMessage
 from flowapp.integrations.slack import Interaction
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.models import Member
+
+_ON_ITS_WAY: Final = timedelta(minutes=1)  # since when the end of a prompt has been told to everybody's message
 
 
 def who_are_you(done: Interaction) -> str:
@@ -28,7 +31,8 @@ def who_are_you(done: Interaction) -> str:
 def say(done: Interaction, asked: dict[str, Any], text: str) -> None:
     """Tell the one who pressed, and nobody else, beneath the message."""
     channel = asked["channel"] or done.user
-    outbox.put("slack-aside", uuid7().hex, {"channel": channel, "user": done.user, "text": text})
+    key = f"{asked['prompt']}:{uuid7().hex}"  # says for whoever looks there what it was about
+    outbox.put("slack-aside", key, {"channel": channel, "user": done.user, "text": text})
 
 
 @outbox.sender("slack-aside")
@@ -42,13 +46,16 @@ def post(message: OutboxMessage) -> None:
 
 
 def show_again(asked: dict[str, Any], member: Member) -> None:
-    """Whatever was pressed is out of date now, even on a message whose place was never noted."""
-    prompt = Prompt.objects.filter(pk=UUID(asked["prompt"])).first()
+    """What was pressed is out of date now, even on a message whose place was never noted. Others hear of a change."""
+    prompt = Prompt.objects.filter(pk=UUID(asked["prompt"])).only("closed_at").first()
     if prompt is None:
         return
-    tell(prompt, News.VOTED)
+    known = slack.messages.known(prompt.pk, member)
+    just_ended = prompt.closed_at is not None and prompt.closed_at > clock.now() - _ON_ITS_WAY
+    if known is not None and known.live and not just_ended:
+        showing.put_again(prompt.pk, member)
     stands = (asked["channel"], asked["ts"])
-    if all(stands) and slack.messages.stands_at(prompt.pk, member) != stands:
+    if all(stands) and (known is None or (known.channel, known.ts) != stands):
         payload = {"prompt": asked["prompt"], "member": str(member.pk), "channel": stands[0], "ts": stands[1]}
         outbox.put("slack-stray", uuid7().hex, payload)
 

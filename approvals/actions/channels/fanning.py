@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.actions import eligibility
+from approvals.actions import eligibility, reaching
 from approvals.actions.channels import links, preferences
 from approvals.actions.telling import CHANNEL, News
 from approvals.models import Assignment, Decision, Prompt
@@ -30,12 +30,16 @@ _MENTION: Final = re.compile(r"@([\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
 
 @dataclass(slots=True)
 class _Round:
-    """One piece of news on its way to people; `slack` collects whose Slack shows or is to show the prompt."""
+    """One piece of news on its way to people; `slack` collects whose Slack shows or is to show the prompt.
+
+    `out` collects what is queued of it, in the end.
+    """
 
     prompt: Prompt
     stamp: str
     only: Sequence[str] = ()  # the members for whom it is news; none: whoever is asked
     slack: dict[UUID, Kind | None] = field(default_factory=dict)
+    out: list[OutboxMessage] = field(default_factory=list)
 
 
 @outbox.sender(CHANNEL)
@@ -51,8 +55,11 @@ def fan_out(message: OutboxMessage) -> None:
             _ask(round_, news)
         if news == News.ENDED:
             _tell_of_the_end(round_)
+        if news == News.STUCK and prompt.status == PromptStatus.PENDING:
+            _tell_who_can_help(round_)
         for member_id, kind in round_.slack.items():
             _queue(round_, SLACK, member_id, kind)
+        outbox.put_all(round_.out)
 
 
 def _ask(round_: _Round, news: News) -> None:
@@ -109,6 +116,16 @@ def _tell_of_the_end(round_: _Round) -> None:
             _queue(round_, SLACK, member.pk, kind, about="end")
 
 
+def _tell_who_can_help(round_: _Round) -> None:
+    """Tell those who can put it to others that nobody can decide it as it is."""
+    who = list(tenancy.members_matching(*map(str, reaching.administrators())))
+    wishes = preferences.of_all([member.pk for member in who])
+    for member in who:
+        _mail(round_, member, Kind.STUCK, wishes[member.pk], asks=False)
+        if slack.is_connected() and wishes[member.pk].when(Kind.STUCK, SLACK) == When.NOW:
+            _queue(round_, SLACK, member.pk, Kind.STUCK, about="stuck")
+
+
 def _mail(round_: _Round, member: Member, kind: Kind, wishes: Wishes, *, asks: bool) -> None:
     when = wishes.when(kind, EMAIL) if email.in_use() else When.NEVER
     if when == When.DAILY:
@@ -122,7 +139,7 @@ def _mail(round_: _Round, member: Member, kind: Kind, wishes: Wishes, *, asks: b
 def _queue(round_: _Round, channel: str, member_id: UUID, kind: Kind | None, **more: object) -> None:
     about = more.get("about", "prompt")
     payload = {"prompt": str(round_.prompt.pk), "member": str(member_id), "kind": kind, "about": about, **more}
-    outbox.put(channel, _key(round_, member_id, about), payload)
+    round_.out.append(outbox.message(channel, _key(round_, member_id, about), payload))
 
 
 def _key(round_: _Round, member_id: UUID, about: object) -> str:

@@ -75,8 +75,8 @@ def read(token: str) -> Token:
 
 
 def find(token: Token) -> SignedLink:
-    """The link, with its prompt and person, in the token's workspace, which is in scope. Raises PromptNotFound."""
-    found = SignedLink.objects.filter(pk=token.link_id).select_related("prompt", "member__user").first()
+    """The link, with its person, in the token's workspace, which is in scope. Raises PromptNotFound."""
+    found = SignedLink.objects.filter(pk=token.link_id).select_related("member__user").first()
     if found is None:
         raise PromptNotFound
     return found
@@ -100,7 +100,8 @@ def decide(token: Token, answer: Answer) -> Decision:
     """
     outcome = answer.outcome
     with transaction.atomic():
-        link = SignedLink.objects.select_for_update().filter(pk=token.link_id).first()
+        known = SignedLink.objects.select_related("prompt", "member__user").select_for_update(of=("self",))
+        link = known.filter(pk=token.link_id).first()
         if link is None:
             raise PromptNotFound
         if link.used_outcome == outcome and (standing := _standing(link, answer)):

@@ -29,6 +29,7 @@ _LEADS = {
     Kind.ESCALATION: "Escalated: ",
     Kind.DECIDED: "Your request: ",
     Kind.MENTION: "You were mentioned: ",
+    Kind.STUCK: "May never be decided: ",
 }
 
 _OF_THE_END = frozenset({Kind.DECIDED, Kind.MENTION})
@@ -53,8 +54,15 @@ def _about_prompt(message: OutboxMessage, member: Member) -> Mail | None:
         return None
     if "link" in message.payload:
         return _question(message, member, view, kind) if view.status == PromptStatus.PENDING else None
+    if kind == Kind.STUCK:
+        return _stuck(member, view) if question.stuck(view) else None
     context = _shown(view) | {"member": member, "ending": question.ending(view)}
     return _mail("ended", context, to=member, subject=f"{_LEADS[kind]}{view.title}", thread=str(view.id))
+
+
+def _stuck(member: Member, view: PromptView) -> Mail:
+    context = _shown(view) | {"member": member}
+    return _mail("stuck", context, to=member, subject=f"{_LEADS[Kind.STUCK]}{view.title}", thread=str(view.id))
 
 
 def _question(message: OutboxMessage, member: Member, view: PromptView, kind: Kind) -> Mail | None:
@@ -75,11 +83,15 @@ def _digest(message: OutboxMessage, member: Member) -> Mail | None:
     """What still waits, and how the rest ended: each prompt once, the oldest of very many."""
     ended: set[UUID] = set()
     asked: set[UUID] = set()
+    warned: set[UUID] = set()
     for one in message.payload["news"]:
-        (ended if Kind(one["kind"]) in _OF_THE_END else asked).add(UUID(one["prompt"]))
+        kind = Kind(one["kind"])
+        (ended if kind in _OF_THE_END else warned if kind == Kind.STUCK else asked).add(UUID(one["prompt"]))
     waiting, to_decide = queries.prompts_of(_theirs(asked, member), limit=_MOST_LISTED, status=PromptStatus.PENDING)
     over, decided = queries.prompts_of(ended, limit=_MOST_LISTED)
-    if not waiting and not over:
+    pending, _ = queries.prompts_of(warned, limit=_MOST_LISTED, status=PromptStatus.PENDING)
+    stuck = [view for view in pending if question.stuck(view)]
+    if not waiting and not over and not stuck:
         return None
     context = {
         "member": member,
@@ -87,9 +99,16 @@ def _digest(message: OutboxMessage, member: Member) -> Mail | None:
         "waiting_more": to_decide - len(waiting),
         "over": [_shown(view) | {"ending": question.ending(view)} for view in over],
         "over_more": decided - len(over),
+        "stuck": [_shown(view) for view in stuck],
         "inbox_url": f"{settings.FLOWAPP_BASE_URL}{reverse('inbox')}",
     }
-    counted = f"{to_decide:,} to decide" if waiting else f"{decided:,} decided"
+    counted = (
+        f"{to_decide:,} to decide"
+        if waiting
+        else f"{len(stuck):,} may never be decided"
+        if stuck
+        else f"{decided:,} decided"
+    )
     return _mail("digest", context, to=member, subject=f"Your day in Flowapp: {counted}", thread="")
 
 
@@ -112,6 +131,7 @@ def _shown(view: PromptView) -> dict[str, Any]:
         "files": question.files(view),
         "answers": [one["label"] for one in question.outcomes(view)],
         "url": question.address(view.id),
+        "why_stuck": question.stuck(view),
     }
 
 

@@ -7,6 +7,10 @@ not, somebody was first, link your account) goes out through the outbox, so that
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from math import inf
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,7 +31,9 @@ from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.models import Member
 
 CHANNEL: Final = "slack"
-_PATIENCE: Final = "1500ms"  # for a lock; Slack gives up after three seconds
+_PATIENCE: Final = 1.5  # seconds, for all the locks of a press; Slack gives up after three
+_STEP: Final = 0.05  # seconds that go by before the database is told how many are left
+_LEAST: Final = 0.001  # to PostgreSQL 0 is for ever
 _LOCKED: Final = "55P03"
 
 
@@ -97,8 +103,7 @@ def _is_open(view: PromptView, asked: dict[str, Any], member: Member) -> bool:
 def _decide(asked: dict[str, Any], member: Member, answer: Answer) -> None:
     """Decide as the member, and have the message shown again. Raises Refused, of which Busy has changed nothing."""
     try:
-        with transaction.atomic():
-            _hurry()
+        with transaction.atomic(), _hurried():
             refused = _refusal(asked, member, answer)
             asides.show_again(asked, member)
     except OperationalError as error:
@@ -125,11 +130,24 @@ def _refusal(asked: dict[str, Any], member: Member, answer: Answer) -> Refused |
     return None
 
 
-def _hurry() -> None:
-    """Wait for locks only as long as Slack waits for us."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+@contextmanager
+def _hurried() -> Iterator[None]:
+    """Wait for locks, one after the other, only as long as Slack waits for us."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    end, allowed = time.monotonic() + _PATIENCE, inf
+
+    def within(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Mapping[str, Any]) -> Any:
+        nonlocal allowed
+        left = max(end - time.monotonic(), _LEAST)
+        if allowed - left >= _STEP:
+            allowed = left
+            execute(f"SET LOCAL lock_timeout = {left * 1000:.0f}", None, False, context)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(within):
+        yield
 
 
 def _open(done: Interaction, view: PromptView, asked: dict[str, Any]) -> None:

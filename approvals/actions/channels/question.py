@@ -127,6 +127,12 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%d %B %Y, %H:%M} UTC"
 
 
+def stuck(view: PromptView) -> list[str]:
+    """What keeps it from ever being decided by those it is put to; nothing once it has ended."""
+    found: list[str] = view.options.get("warnings", []) if view.status == PromptStatus.PENDING else []
+    return found
+
+
 def _decided(view: PromptView, decision: Decision[Any]) -> str:
     by = decision.by.name if decision.by else ""
     if decision.by and decision.by.on_behalf_of:

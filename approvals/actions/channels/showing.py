@@ -10,7 +10,7 @@ from approvals import queries
 from approvals.actions import eligibility
 from approvals.actions.channels import dialogs, question
 from approvals.actions.channels.inputs import plain
-from approvals.models import Decision, Prompt
+from approvals.models import Decision
 from approvals.policies.evidence import evidence
 from approvals.policies.notices import Kind
 from approvals.queries import PromptView
@@ -19,6 +19,7 @@ from flowapp.integrations import outbox, slack
 from flowapp.integrations.models import OutboxMessage
 from flowapp.integrations.slack import Shown
 from flowapp.tenancy import queries as tenancy
+from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.models import Member
 
 PRESS: Final = "prompt.decide"
@@ -39,9 +40,18 @@ def send(message: OutboxMessage) -> None:
     if payload.get("about") == "end":
         slack.messages.show(end_of(prompt_id), member, lambda: _ended(prompt_id))
         return
+    if payload.get("about") == "stuck":
+        slack.messages.show(uuid5(prompt_id, "stuck"), member, lambda: _stuck(prompt_id))
+        return
     slack.messages.show(prompt_id, member, lambda: shown(prompt_id, member))
     if payload["kind"] == Kind.REMINDER and _waits_for(prompt_id, member):
         slack.messages.remark(prompt_id, member, "Still waiting for an answer.")
+
+
+def put_again(prompt_id: UUID, member: Member) -> None:
+    """Have this member's message brought to what the prompt is now, and nobody else's."""
+    payload = {"prompt": str(prompt_id), "member": str(member.pk), "kind": None, "about": "prompt"}
+    outbox.put("slack", f"{prompt_id}:{member.pk}:again:{uuid7().hex}", payload)
 
 
 def end_of(prompt_id: UUID) -> UUID:
@@ -81,7 +91,8 @@ def _standing(view: PromptView, member: Member) -> str | None:
     """What keeps this reader from answering, in words; None while they may."""
     if view.status != PromptStatus.PENDING:
         return question.ending(view)
-    if own := Decision.objects.filter(prompt=view.id, stage=view.stage, member=member).first():
+    answered = Decision.objects.filter(prompt=view.id, stage=view.stage, member=member)
+    if view.votes and (own := answered.first()):
         label = next((one["label"] for one in question.outcomes(view) if one["value"] == own.outcome), own.outcome)
         return f"You answered “{label}”. More answers are needed."
     refusal = _refusal(view.id, member)
@@ -89,7 +100,7 @@ def _standing(view: PromptView, member: Member) -> str | None:
 
 
 def _refusal(prompt_id: UUID, member: Member) -> Refused | None:
-    refusal = eligibility.barred(Prompt.objects.get(pk=prompt_id), by=tenancy.actor_for(member))
+    refusal = eligibility.why_not(prompt_id, by=tenancy.actor_for(member))
     return None if isinstance(refusal, StepUpRequired) else refusal
 
 
@@ -97,6 +108,13 @@ def _ended(prompt_id: UUID) -> Shown:
     view = queries.prompt_detail(prompt_id)
     text = f"{view.title}\n{question.ending(view)}"
     return Shown(text[:_SECTION], [*_paragraphs(text), _actions([_link(view)])])
+
+
+def _stuck(prompt_id: UUID) -> Shown:
+    view = queries.prompt_detail(prompt_id)
+    why = question.stuck(view)
+    text = "\n".join([view.title, *(["This may never be decided.", *why] if why else ["Somebody can decide it now."])])
+    return Shown(text[:_SECTION], [*_paragraphs(text), _actions([_link(view)])], worth_posting=bool(why))
 
 
 def _body(view: PromptView) -> tuple[list[dict[str, Any]], bool]:

@@ -95,8 +95,8 @@ def navigation(context: Context) -> list[shell.Item]:
 
 @register.simple_tag(takes_context=True)
 def inbox_count(context: Context) -> str:
-    """How many prompts the reader may decide."""
-    return shell.inbox_count(context.get("request"))
+    """How many prompts the reader may decide; the inbox itself has counted them already."""
+    return shell.inbox_count(context.get("request"), context.get("mine_waiting"))
 
 
 @register.simple_tag(takes_context=True)

@@ -35,7 +35,24 @@ class Told:
         return self.status is None or self.status >= 400
 
 
-type Send = Callable[[str, str], Told]  # outcome and reason
+@dataclass(frozen=True)
+class Filled:
+    """What was filled in: as data, as a page's form posts it, and as Slack's dialog has it, by label."""
+
+    data: Any
+    typed: dict[str, Any]
+    put: dict[str, Any]
+
+    @classmethod
+    def of(cls, data: dict[str, Any], put: dict[str, str]) -> "Filled":
+        """An object whose every field is a field of the form."""
+        return cls(data, {f"data.{name}": str(value) for name, value in data.items()}, put)
+
+
+class Send(Protocol):
+    """Send an answer with its reason, and with what was filled in."""
+
+    def __call__(self, outcome: str, reason: str, filled: Filled | None = None) -> Told: ...
 
 
 class Channel(Protocol):
@@ -55,9 +72,12 @@ class Web:
         version, client = prompt.version, Client()
         client.force_login(member.user)
 
-        def send(outcome: str, reason: str) -> Told:
-            form = {"outcome": outcome, "reasoning": reason, "version": version}
-            answer = client.post(f"/inbox/{prompt.pk}/decide", form)
+        def send(outcome: str, reason: str, filled: Filled | None = None) -> Told:
+            form = {"outcome": outcome, "reasoning": reason, "version": version, **_typed(filled)}
+            path = f"/inbox/{prompt.pk}/decide"
+            answer = client.post(path, form)
+            if answer.context and (review := (answer.context["selected"] or {}).get("review")):
+                answer = client.post(path, _confirmed(review))
             signed_out = "/login/" in answer.get("Location", "")
             return Told(SIGN_IN if signed_out else answer.status_code, answer.content.decode())
 
@@ -71,10 +91,11 @@ class Rest:
     def read(self, prompt: Prompt, member: Member) -> Send:
         version, key = prompt.version, factories.api_key(member, "approvals:decide")[1]
 
-        def send(outcome: str, reason: str) -> Told:
+        def send(outcome: str, reason: str, filled: Filled | None = None) -> Told:
+            data = {"data": filled.data} if filled else {}
             answer = Client().post(
                 f"/v1/prompts/{prompt.pk}/complete",
-                {"outcome": outcome, "reasoning": reason, "version": version},
+                {"outcome": outcome, "reasoning": reason, "version": version, **data},
                 content_type="application/json",
                 headers={"Authorization": f"Bearer {key}"},
             )
@@ -93,8 +114,10 @@ class Mail:
         path = links.address(link, link.serial).partition("8288")[2]
         assert Client().get(path).status_code == 200
 
-        def send(outcome: str, reason: str) -> Told:
-            answer = Client().post(path, {"outcome": outcome, "reasoning": reason})
+        def send(outcome: str, reason: str, filled: Filled | None = None) -> Told:
+            answer = Client().post(path, {"outcome": outcome, "reasoning": reason, **_typed(filled)})
+            if answer.context and (review := answer.context.get("review")):
+                answer = Client().post(path, _confirmed(review))
             return Told(answer.status_code, answer.content.decode())
 
         return send
@@ -113,20 +136,35 @@ class Slack:
         SlackUser.objects.get_or_create(member=member, defaults=linked)
         message, version = Message(f"D{user}", "1700000000.000001", "", []), prompt.version
 
-        def send(outcome: str, reason: str) -> Told:
+        def send(outcome: str, reason: str, filled: Filled | None = None) -> Told:
             value = json.dumps({"prompt": str(prompt.pk), "outcome": outcome, "version": version})
             button: dict[str, Any] = {"type": "button", "action_id": f"prompt.decide:{outcome}", "value": value}
             asides, dialogs = len(self.server.asides), len(self.server.dialogs)
             assert self.call(pressed(message, button, user)).status_code == 200
             if len(self.server.dialogs) > dialogs:
-                answer = self.call(submitted(self.server.dialogs[-1], user, reason))
-                return (
-                    Told(None, " ".join(json.loads(answer.content)["errors"].values()))
-                    if answer.content
-                    else Told(200, "")
-                )
+                return self._submit(self.server.dialogs[-1], user, reason, filled.put if filled else {})
             delivery.deliver("slack-aside")
             told = self.server.asides[asides:]
             return Told(None, told[-1]["text"]) if told else Told(200, "")
 
         return send
+
+    def _submit(self, dialog: dict[str, Any], user: str, reason: str, put: dict[str, Any]) -> Told:
+        """Send the dialog, and what it is shown as once more, if it is."""
+        answer = self.call(submitted(dialog, user, reason, put=put))
+        said = json.loads(answer.content) if answer.content else {}
+        if said.get("response_action") == "update":
+            return self._submit(said["view"], user, reason, {})
+        return Told(None, " ".join(said["errors"].values())) if said else Told(200, "")
+
+
+def _typed(filled: Filled | None) -> dict[str, Any]:
+    return {"filled": "1", **filled.typed} if filled else {}
+
+
+def _confirmed(review: dict[str, Any]) -> dict[str, Any]:
+    """What the step before an edit counts posts: all of it again."""
+    kept: dict[str, Any] = {"confirmed": "1"}
+    for name, value in review["kept"]:
+        kept.setdefault(name, []).append(value)
+    return kept

@@ -41,13 +41,13 @@ def choose(client, **choices):
 
 def test_the_page_shows_the_defaults_and_keeps_what_is_chosen(cast, bo):
     page = bo.get("/notifications/").content.decode()
-    assert page.count('<option value="now" selected>') == 12
+    assert page.count('<option value="now" selected>') == 14
     answer = bo.post(
         "/notifications/", {**PLAIN, "asked.email": "never", "group.email": "daily", "zone": "Europe/Berlin"}
     )
     assert answer.status_code == 302
     page = bo.get("/notifications/").content.decode()
-    assert page.count('<option value="now" selected>') == 10
+    assert page.count('<option value="now" selected>') == 12
     assert 'value="Europe/Berlin"' in page
     assert AuditEntry.objects.get(verb="notifications.chosen").actor_label == "Bo"
 
@@ -56,7 +56,7 @@ def test_one_persons_choices_are_nobody_elses(cast, bo):
     choose(bo, asked_email="never")
     cleo = Client()
     cleo.force_login(cast.cleo.user)
-    assert cleo.get("/notifications/").content.decode().count('<option value="now" selected>') == 12
+    assert cleo.get("/notifications/").content.decode().count('<option value="now" selected>') == 14
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from django.test import Client
 
 from approvals import actions
 from approvals.actions.channels import pressing
-from approvals.models import Decision
+from approvals.models import Decision, Prompt
 from flowapp.engine import clock, runs
+from flowapp.engine.models import Run
 from flowapp.integrations.models import OutboxMessage, SlackConnection, SlackMessage, SlackUser
 from flowapp.integrations.slack import connections as slack_connections
 from flowapp.integrations.slack import leaving
@@ -97,6 +98,22 @@ def test_the_second_is_told_who_was_first(asked, cast, slack, call, deliver):
     assert slack.live_buttons() == []
 
 
+def test_a_late_press_brings_a_message_that_missed_the_end_up_to_date_and_no_other(asked, cast, slack, call, deliver):
+    prompt, message = asked(assign=BOTH)
+    press = pressed(message, message.buttons["Approve"], "U0BO")
+    decide(prompt, cast.ana)
+    slack.calls.clear()
+    call(press)
+    deliver()
+    assert slack.calls.count("chat.update") == 2  # the end itself; the press adds nothing to it
+    SlackMessage.objects.update(live=True)
+    clock.shift("2m")
+    slack.calls.clear()
+    call(press)
+    deliver()
+    assert slack.calls.count("chat.update") == 1
+
+
 def test_the_dialog_of_the_second_says_who_was_first(asked, cast, slack, call):
     prompt, message = asked(assign=BOTH)
     call(pressed(message, message.buttons["Deny…"], "U0BO"))
@@ -164,7 +181,10 @@ def test_who_has_voted_sees_so_and_the_others_keep_their_buttons(asked, slack, c
     assert list(slack.of(ANA)[0].buttons) == ["Approve", "Deny…"]
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and no locks on rows")
+locks_rows = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, no locks on rows")
+
+
+@locks_rows
 def test_a_held_lock_delays_the_answer_no_longer_than_slack_waits(asked, cast, slack, call, deliver, monkeypatch):
     prompt, message = asked()
     dialog = _dialog(slack, call, message)
@@ -182,7 +202,7 @@ def test_a_held_lock_delays_the_answer_no_longer_than_slack_waits(asked, cast, s
     began = time.monotonic()
     assert call(pressed(message, message.buttons["Approve"], "U0BO")).status_code == 200
     assert time.monotonic() - began < 3
-    monkeypatch.setattr(pressing, "_PATIENCE", "50ms")
+    monkeypatch.setattr(pressing, "_PATIENCE", 0.05)
     assert "Try again in a moment" in call(submitted(dialog, "U0BO", "no budget")).json()["errors"]["reason"]
     done.set()
     holder.join()
@@ -191,6 +211,34 @@ def test_a_held_lock_delays_the_answer_no_longer_than_slack_waits(asked, cast, s
     assert "Try again in a moment" in slack.asides[0]["text"]
     call(submitted(dialog, "U0BO", "no budget"))
     assert Decision.objects.get().outcome == "deny"
+
+
+@locks_rows
+def test_the_locks_of_one_press_share_its_patience(asked, cast, slack, call, deliver):
+    """The run is let go just in time, and then the prompt is held: the second wait gets what the first left."""
+    prompt, message = asked()
+    held, done = threading.Barrier(3), threading.Event()
+
+    def hold(rows, seconds):
+        with scoped(cast.acme.pk), closing(connection), transaction.atomic():
+            rows.select_for_update().get()
+            held.wait(10)
+            done.wait(seconds)
+
+    rows = ((Run.objects.filter(pk=prompt.run_id), 1.2), (Prompt.objects.filter(pk=prompt.pk), 30))
+    holders = [threading.Thread(target=hold, args=args) for args in rows]
+    for holder in holders:
+        holder.start()
+    held.wait(10)
+    began = time.monotonic()
+    call(pressed(message, message.buttons["Approve"], "U0BO"))
+    took = time.monotonic() - began
+    done.set()
+    for holder in holders:
+        holder.join()
+    deliver()
+    assert ("Try again in a moment" in slack.asides[0]["text"], Decision.objects.exists()) == (True, False)
+    assert took < 1.2 + 1.5  # what it takes to wait for each by itself
 
 
 def test_a_slack_that_opens_no_dialog_is_not_waited_for(asked, slack, call, deliver):
