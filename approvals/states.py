@@ -283,6 +283,11 @@ def keyed(outcomes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**one, "key": keys.get(one["value"], "")} for one in outcomes]
 
 
+def outcome_in_words(value: str) -> str:
+    """An outcome in words, where no workflow or not the same one named it."""
+    return LABELS.get(value) or value.replace("_", " ").replace("-", " ").capitalize()
+
+
 def stage_in_words(stage: int, stages: int, level: int) -> str:
     """Where a prompt stands: "stage 1/2", "escalated", both, or nothing to say."""
     staged = f"stage {stage}/{stages}" if stages > 1 else ""

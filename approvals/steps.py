@@ -16,7 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from approvals.policies import asking
+from approvals.policies import asking, binding
 from approvals.policies.asking import Ask, Assign, Outcomes
 from approvals.states import ESCALATE, Attachment, Decision, PromptExpired, PromptType, Risk, decider
 from flowapp.engine import chance, codec
@@ -137,7 +137,8 @@ class PromptVerbs(EngineVerbs):
 
         Raises BadDefinition when it is asked in a way that cannot work, PromptExpired when nobody decides in time.
         A question or answer that was changed behind the run's back does not count: it is asked anew. Nobody to ask, or
-        such a change after the run went on from the answer, stops the run with `needs_attention`.
+        such a change after the run went on from the answer, stops the run with `needs_attention`. On which terms it is
+        decided (labels, effects, risk, quorum) is settled when it is opened: code that changes them is for later ones.
         """
         run = self._runtime.run
         step = f"{name}#{self._runtime.uses(name) + 1}"
@@ -244,7 +245,10 @@ def schema_of(name: str, type: str, data: Any, form: Any, choices: Sequence[str]
 
 
 def _bound(workspace_id: UUID, run_id: UUID, step: str, ask: Ask, stored: dict[str, Any]) -> bool:
-    """Whether this is the answer that was given, at this place, to exactly what the run asks."""
+    """Whether this is the answer that was given, at this place, to exactly what the run asks.
+
+    The terms are those that the prompt was opened with, whatever the code says of them by now.
+    """
     from approvals import actions
 
     if stored.get("expired"):
@@ -253,9 +257,9 @@ def _bound(workspace_id: UUID, run_id: UUID, step: str, ask: Ask, stored: dict[s
     digests = (stored["payload_digest"], stored["asked_digest"])
     given = (stored["payload_digest"], stored["outcome"], stored["data"])
     # A prompt that was opened when only its content was bound has the digest of that; see `closing.shown_digest`.
-    forms = (ask.question(), ask.content())
+    forms = ((step, binding.question(ask.content(), stored.get("terms", ""))), (ask.name, ask.content()))
     return any(
-        all(actions.bound(one, *here, ask.name, form, stored["policies"]) for one in digests) for form in forms
+        all(actions.bound(one, *here, *form, stored["policies"]) for one in digests) for form in forms
     ) and actions.bound_answer(stored.get("answer_digest") or "", *here, step, *given)
 
 

@@ -218,7 +218,7 @@ def _is_package(name: str) -> bool:
 
 
 def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _missing(values: Mapping[str, str]) -> list[str]:

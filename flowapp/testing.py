@@ -23,7 +23,7 @@ from approvals.states import OUTCOMES, Decision, InvalidDecision, PromptType
 from approvals.steps import result_type, schema_of
 from flowapp.context import Context
 from flowapp.engine import clock as engine_clock
-from flowapp.engine import codec, inline, queries, runs, sweep
+from flowapp.engine import codec, inline, queries, registry, runs, sweep
 from flowapp.engine.durations import Duration
 from flowapp.engine.handle import Run
 from flowapp.engine.states import TERMINAL, RunStatus
@@ -85,6 +85,7 @@ class Rehearsal:
     decisions: Mapping[str, Script] = field(default_factory=dict)
     crash: Crash | None = None
     always_suspend: bool = False
+    allow_unreached: bool = False
     reached: set[tuple[str, str]] = field(default_factory=set)  # the kind and name of what was replaced or scripted
     wrong: str = ""  # what of the script cannot be
 
@@ -93,13 +94,20 @@ class Rehearsal:
         return ScriptedContext(runtime, self)
 
     def refuse_unreached(self, run: queries.RunDetail) -> None:
-        """Raise AssertionError when an ended run never came to what the test names: a name may be misspelt."""
-        scripted = {("steps", name) for name in self.steps} | {("decisions", name) for name in self.decisions}
+        """Raise AssertionError when an ended run never came to what the test names: a name may be misspelt.
+
+        Not where `@step` made a step of that name: it exists, and another way through the workflow may come to it.
+        """
+        if self.allow_unreached:
+            return
+        scripted = {("steps", name) for name in self.steps if name not in registry.decorated}
+        scripted |= {("decisions", name) for name in self.decisions}
         if self.crash is not None and not self.crash.happened:
             scripted.add(("crash", self.crash.step))
         if missing := sorted(scripted - self.reached):
             names = ", ".join(f"{kind}: {name!r}" for kind, name in missing)
-            raise AssertionError(f"the run is {run.status}{_why(run.error)} and never came to {names}")
+            how = f"the run is {run.status}{_why(run.error)} and never came to {names}"
+            raise AssertionError(f"{how}; is a name misspelt? Where it is not: allow_unreached=True")
 
     def attempt(self, call: Call) -> None:
         """Put a test's replacement in the place of a step's function."""
@@ -259,7 +267,8 @@ class TestOptions(TypedDict, total=False):
 
     `steps`: a function or a value in the place of a step, by the step's name. `decisions`: an outcome, a Decision, an
     exception, or a function of the prompt's data, by the prompt's name. `always_suspend` drops the body after steps.
-    A name that the run never came to, and a decision that nobody could have made, raise AssertionError.
+    A name that the run never came to raises AssertionError, unless `@step` made a step of that name or
+    `allow_unreached` is true. So does a decision that nobody could have made.
     """
 
     clock: Clock
@@ -267,6 +276,7 @@ class TestOptions(TypedDict, total=False):
     decisions: Mapping[str, Script]
     crash: Crash
     always_suspend: bool
+    allow_unreached: bool
 
 
 async def run_test[O](
@@ -278,6 +288,7 @@ async def run_test[O](
         options.get("decisions", {}),
         options.get("crash"),
         options.get("always_suspend", False),
+        options.get("allow_unreached", False),
     )
     workspace_id = await sync_to_async(_workspace)()
     with scoped(workspace_id):

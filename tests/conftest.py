@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling":
-    return distributing.FirstWaits(config, log)
+    return distributing.FirstWait(config, log)
 
 
 def pytest_sessionstart() -> None:

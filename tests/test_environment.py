@@ -171,3 +171,7 @@ def test_a_deployment_passes_djangos_own_checks(tmp_path: Path, postgres_url: st
     }
     ended = django("check", "--deploy", "--fail-level=WARNING", **deployment)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_queue_that_is_named_twice_is_served_once() -> None:
+    assert environment.read({**FIT, "FLOWAPP_QUEUES": "b, a,b,,a"}).queues == ["b", "a"]

@@ -41,7 +41,8 @@ def ended(prompt: Prompt) -> None:
 
 
 def _fact(name: str, prompt: Prompt, at: datetime, data: dict[str, Any]) -> Fact:
-    return Fact(name, f"{name}:{prompt.pk}", at, data, hops=facts.hops_of(prompt.requester))
+    hops = facts.hops_through(prompt.workspace_id, prompt.run_id, prompt.requester)
+    return Fact(name, f"{name}:{prompt.pk}", at, data, hops=hops)
 
 
 def _shown(prompt: Prompt) -> dict[str, Any]:

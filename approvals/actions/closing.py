@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from approvals.actions import eligibility, keys
 from approvals.actions.telling import News, tell
@@ -29,25 +30,38 @@ def close(prompt: Prompt, status: PromptStatus, at: datetime) -> bool:
     return True
 
 
+def opening_digest(prompt: Prompt) -> str:
+    """The digest of what an unsaved prompt asks. Of a row nobody gets one: it may have been changed."""
+    return keys.digest(*_place(prompt), binding.question(_content(prompt), _terms(prompt)), prompt.policies)
+
+
 def shown_digest(prompt: Prompt) -> str:
-    """The digest of what the row shows now, which is what was decided on; the run compares it with what it runs.
+    """The digest of what the row shows now, which is what was decided on: its own, while that is what was opened.
 
     A prompt that was opened when only its content was bound keeps to that. That its row has the digest of just this
     content is the proof of it: no other prompt is given such a digest, and without the key nobody makes one.
     """
     content = _content(prompt)
-    here = (prompt.workspace_id, prompt.run_id, prompt.name)
-    if keys.bound(prompt.payload_digest, *here, content, prompt.policies):
-        return keys.digest(*here, content, prompt.policies)
-    question = binding.question(
-        content,
+    question = binding.question(content, _terms(prompt))
+    workspace_id, run_id, _ = here = _place(prompt)
+    opened = ((here, question), ((workspace_id, run_id, prompt.name), content))
+    if any(keys.bound(prompt.payload_digest, *place, form, prompt.policies) for place, form in opened):
+        return prompt.payload_digest
+    return keys.digest(*here, binding.altered(question), prompt.policies)
+
+
+def _place(prompt: Prompt) -> tuple[UUID, UUID, str]:
+    return prompt.workspace_id, prompt.run_id, prompt.step_key
+
+
+def _terms(prompt: Prompt) -> str:
+    return binding.terms(
         outcomes=prompt.outcomes,
         risk=prompt.risk,
         options=prompt.options,
         stages=[prompt.stage_at(number) for number in range(1, prompt.stages + 1)],
         on_timeout=prompt.on_timeout,
     )
-    return keys.digest(*here, question, prompt.policies)
 
 
 def _content(prompt: Prompt) -> bytes:
@@ -85,6 +99,7 @@ def outcome_of(decision: Decision) -> dict[str, object]:
         "payload_digest": decision.payload_digest,
         "answer_digest": decision.answer_digest,
         "asked_digest": decision.prompt.payload_digest,
+        "terms": _terms(decision.prompt),
         "policies": decision.prompt.policies,
         "voters": _voters(decision),
     }
@@ -99,8 +114,9 @@ def _voters(decision: Decision) -> list[str]:
     if decision.prompt.takes_votes:
         given += Decision.objects.filter(prompt=decision.prompt).values_list("actor", "seat")
     actors = [actor for actor, _ in given if actor]
-    absent = [f"user:{actor['on_behalf_of']}" for actor in actors if actor.get("on_behalf_of")]
+    absent = [actor["on_behalf_of"] for actor in actors if actor.get("on_behalf_of")]
     people = {eligibility.person_behind(actor) for actor in actors} | {seat for _, seat in given if ":" not in seat}
     if absent:
-        people |= {str(pk) for pk in tenancy.members_matching(*absent).values_list("pk", flat=True)}
+        away = tenancy.members().filter(user__email__in=absent)  # also those who have left since
+        people |= {str(pk) for pk in away.values_list("pk", flat=True)}
     return sorted(people - {""})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.keys import APPROVALS_DECIDE
 from flowapp.tenancy.models import Agent, Member
 
+_ASKED = frozenset({"asked"})
 _MANAGERS = frozenset({"role:owner", "role:admin", "role:manager"})
 
 
@@ -50,9 +52,13 @@ def barred(prompt: Prompt, *, by: Actor) -> Refused | None:
 
 
 def barred_if_asked(prompt: Prompt, *, by: Actor) -> Refused | None:
-    """Why this actor could not decide it even if they were asked: what the prompt's own rules say of them."""
+    """Why this actor could not decide it even if they were asked: what the prompt's own rules say of them.
+
+    That they chose others does not count: they may choose again.
+    """
     candidate = _candidate(by, confirmed=True)
-    refusal = eligibility.refusal(candidate, _demands(prompt, candidate.targets))
+    rules = replace(_demands(prompt, candidate.targets), choosers=frozenset())
+    refusal = eligibility.refusal(candidate, rules)
     return None if isinstance(refusal, StepUpRequired) else refusal
 
 
@@ -133,6 +139,7 @@ def _demands(prompt: Prompt, targets: frozenset[str]) -> eligibility.Rules:
         risk=prompt.risk,
         step_up=bool(prompt.options.get("step_up")),
         excluded=frozenset(prompt.options.get("excluded", ())),
+        choosers=frozenset(prompt.options.get("choosers", ())),
     )
 
 
@@ -159,23 +166,32 @@ def within_reach(by: Actor) -> frozenset[str]:
     return targets_of(by) | own | (tenancy.specs_of(person) if person else set())
 
 
-def barred_agent(prompt: Prompt, agent: Agent) -> Refused | None:
-    """What keeps this agent, being asked, from answering by whatever key it has; a second factor it cannot give."""
-    asked = frozenset({"asked"})
-    candidate = eligibility.Candidate(
-        kind="agent",
-        agent=agent.name,
-        targets=asked,
-        member_id=str(agent.owner_id),
-        email=agent.owner.user.email,
-        key_id="any of its own",
-        key_may_decide=agents.has_key_that_decides(agent),
-    )
-    return eligibility.refusal(candidate, _demands(prompt, asked))
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A prompt's own rules, read once: whom of any number of people and agents, being asked, they let answer."""
+
+    rules: eligibility.Rules
+
+    def agent(self, agent: Agent) -> Refused | None:
+        """What keeps this agent from answering by whatever key it has; a second factor it cannot give."""
+        candidate = eligibility.Candidate(
+            kind="agent",
+            agent=agent.name,
+            targets=_ASKED,
+            member_id=str(agent.owner_id),
+            email=agent.owner.user.email,
+            key_id="any of its own",
+            key_may_decide=agents.has_key_that_decides(agent),
+        )
+        return eligibility.refusal(candidate, self.rules)
+
+    def may_count(self, member: Member) -> bool:
+        """Whether this member may answer."""
+        place, email = str(member.pk), member.user.email
+        person = eligibility.Candidate("person", _ASKED, member_id=place, email=email, confirmed=True)
+        return eligibility.refusal(person, self.rules) is None
 
 
-def may_count(prompt: Prompt, member: Member) -> bool:
-    """Whether this member, being asked, may answer as far as the prompt's own rules go."""
-    asked = frozenset({"asked"})
-    person = eligibility.Candidate("person", asked, member_id=str(member.pk), email=member.user.email, confirmed=True)
-    return eligibility.refusal(person, _demands(prompt, asked)) is None
+def judge(prompt: Prompt) -> Judge:
+    """Who may answer this prompt, as far as its own rules go."""
+    return Judge(_demands(prompt, _ASKED))

@@ -13,16 +13,16 @@ from approvals.models import Prompt
 from approvals.policies import binding
 
 
-def digest(workspace_id: UUID, run_id: UUID, name: str, question: bytes, policies: Sequence[Any] = ()) -> str:
+def digest(workspace_id: UUID, run_id: UUID, step: str, question: bytes, policies: Sequence[Any] = ()) -> str:
     """The digest of a question under the newest key; `policies` are the versions considered when it was asked."""
-    return next(_digests(workspace_id, run_id, name, question, policies))
+    return next(_digests(workspace_id, run_id, step, question, policies))
 
 
 def bound(
-    stored: str, workspace_id: UUID, run_id: UUID, name: str, question: bytes, policies: Sequence[Any] = ()
+    stored: str, workspace_id: UUID, run_id: UUID, step: str, question: bytes, policies: Sequence[Any] = ()
 ) -> bool:
     """Whether a stored digest is of exactly this question, under any key that is still kept."""
-    return any(binding.same(stored, known) for known in _digests(workspace_id, run_id, name, question, policies))
+    return any(binding.same(stored, known) for known in _digests(workspace_id, run_id, step, question, policies))
 
 
 def answer_digest(prompt: Prompt, *, asked: str, outcome: str, data: Any) -> str:
@@ -35,9 +35,9 @@ def bound_answer(stored: str, workspace_id: UUID, run_id: UUID, step: str, asked
     return any(binding.same(stored, known) for known in _answers(workspace_id, run_id, step, asked, outcome, data))
 
 
-def _digests(workspace_id: UUID, run_id: UUID, name: str, question: bytes, policies: Sequence[Any]) -> Iterator[str]:
+def _digests(workspace_id: UUID, run_id: UUID, step: str, question: bytes, policies: Sequence[Any]) -> Iterator[str]:
     for key in _keys(workspace_id):
-        yield binding.digest(key, run_id=str(run_id), step=name, question=question, policies=policies)
+        yield binding.digest(key, run_id=str(run_id), step=step, question=question, policies=policies)
 
 
 def _answers(workspace_id: UUID, run_id: UUID, step: str, asked: str, outcome: str, data: Any) -> Iterator[str]:

@@ -57,13 +57,16 @@ def look() -> list[Older]:
     return [one.told() for one in _found()]
 
 
-@transaction.atomic
 def bind(*, by: Actor) -> list[Older]:
-    """Bind each that can be, to the question and the place it was given at, as the audit log then says."""
+    """Bind each that can be, to the question and the place it was given at, as the audit log then says.
+
+    They are judged before anything is locked, which takes a while; what is written is what was judged.
+    """
     found = list(_found())
-    for one in found:
-        if one.decision is not None and not one.why_not:
-            _bind(one.record, one.decision, by)
+    with transaction.atomic():
+        for one in found:
+            if one.decision is not None and not one.why_not:
+                _bind(one.record, one.decision, by)
     return [one.told() for one in found]
 
 

@@ -157,7 +157,7 @@ def _prompt(
         title=ask.title,
         message=ask.message,
         payload=codec.pack(binding.canonical(ask.data)),
-        payload_digest=keys.digest(ticket.workspace_id, ticket.run_id, ask.name, question),
+        payload_digest=keys.digest(ticket.workspace_id, ticket.run_id, ticket.key, question),
         amount=summary.amount(ask.data),
         outcomes=list(ask.outcomes),
         form_schema=ask.schema,
@@ -176,8 +176,7 @@ def _prompt(
     )
     if PromptStatus.DECIDED in before:
         options["notes"] = [_VOID]
-    if missing := shortage.warnings(prompt, opening=True):
-        options["warnings"] = missing
+    shortage.note_at_opening(prompt)
     prompt.search_text = _words(prompt)
     try:
         put_in_line(prompt)

@@ -26,14 +26,15 @@ def reassign(prompt_id: UUID, *, to: Sequence[str], by: Actor, reason: str = "",
 
     An assignee gives their own place to one of them; where they were asked as one of a group or role, that stays
     asked, and theirs is one voice with that of whom they added. Whoever could not decide it themselves cannot put it to
-    themselves. Raises NotEligible, InvalidDecision; NotNow for whoever has answered it already.
+    themselves; of a prompt that wants several people, a manager who chose them is none. Raises NotEligible,
+    InvalidDecision; NotNow for whoever has answered it already.
     """
     prompt = locking.pending(prompt_id)
     new = _parsed(to)
     manages = eligibility.manages(by)
     _allow(prompt, new, by=by, manages=manages)
     if manages:
-        _choose_nobody_beside_oneself(prompt, by)
+        _choose_nobody_beside_oneself(prompt, new, by)
     else:
         _give_one_place(prompt, new, by)
     before = _asked(prompt)
@@ -79,15 +80,27 @@ def _allow(prompt: Prompt, new: Sequence[Spec], *, by: Actor, manages: bool) -> 
         raise NotEligible("It was not put to you, so you cannot put it to yourself; somebody else can.")
 
 
-def _choose_nobody_beside_oneself(prompt: Prompt, by: Actor) -> None:
-    """Who has answered, themselves or through an agent or substitute, does not pick who agrees with that."""
+def _choose_nobody_beside_oneself(prompt: Prompt, new: Sequence[Spec], by: Actor) -> None:
+    """Where several have to agree, nobody picks who agrees with them: they answer, or they choose, in all its stages.
+
+    Whoever answered through an agent or a substitute has answered as well.
+    """
+    if not prompt.wants_several:
+        return
     me = str(by.member_id)
-    given = seats.standing(prompt, stage=prompt.stage)
-    if any(me in (one.place, eligibility.person_behind(one.actor or {})) for one in given):
+    given = [one for one in seats.standing(prompt) if me in (one.place, eligibility.person_behind(one.actor or {}))]
+    if given:
+        open_ = any(one.stage == prompt.stage for one in given)
+        back = "Take your answer back first, or let another" if open_ else "Let another"
         raise NotNow(
-            "You have answered it, so whom else to ask is not yours to say. Take your answer back first, "
-            "or let another manager, admin or owner put it to others."
+            f"You have answered it, so whom else to ask is not yours to say. {back} manager, admin or owner "
+            "put it to others."
         )
+    if {spec.target for spec in new if spec.kind in ("user", "agent")} & eligibility.within_reach(by):
+        msg = "it wants several people, and whoever chooses them is none of them: leave yourself and your agents out"
+        raise InvalidDecision([{"field": "assign", "msg": msg}])
+    choosers = {*prompt.options.get("choosers", ()), me}
+    prompt.options = {**prompt.options, "choosers": sorted(choosers)}
 
 
 def _give_one_place(prompt: Prompt, new: Sequence[Spec], by: Actor) -> None:

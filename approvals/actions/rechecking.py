@@ -1,7 +1,11 @@
-"""When somebody leaves or is away, or an agent is stopped or loses its key, what is put to them is looked at again."""
+"""When a role, group, absence, agent or key changes, what is put to those whom it concerns is looked at again.
+
+Nothing tells of a person's account that is switched off: reminders, escalations and votes find that out.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -27,7 +31,8 @@ def note(sender: object, *, verb: str, target: str, before: Any = None, after: A
     if verb == "absence.set":
         away = sorted(tenancy.specs_of(UUID(target.partition(":")[2])))
         for moment in ("from", "until"):
-            _schedule(away, max(datetime.fromisoformat(after[moment]), clock.now()), f"{moment}:{target}")
+            at = max(datetime.fromisoformat(after[moment]), clock.now())
+            _schedule(away, at, f"{moment}:{at:%Y%m%d%H%M%S%f}")  # somebody may be away several times
     targets = _targets(verb, target, before or {}, after or {})
     if targets and _asked(targets):
         _schedule(targets, clock.now())
@@ -38,7 +43,8 @@ def note(sender: object, *, verb: str, target: str, before: Any = None, after: A
 
 
 def _schedule(targets: Sequence[str], at: datetime, why: str = "now") -> None:
-    timers.schedule(TIMER, f"{why}:{' '.join(targets)}", at, {"targets": list(targets)})
+    whose = hashlib.sha256("\n".join(targets).encode()).hexdigest()[:32]  # names may be longer than a key
+    timers.schedule(TIMER, f"{why}:{whose}", at, {"targets": list(targets)})
 
 
 @timers.on_timer(TIMER)

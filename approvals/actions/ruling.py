@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 from django.db.models import F, Model
 
-from approvals.actions.closing import digests, outcome_of, shown_digest
+from approvals.actions.closing import digests, opening_digest, outcome_of
 from approvals.models import Decision, PolicyVersion, Prompt
 from approvals.policies import facts, rules
 from approvals.policies.rules import Case, Rule, Verdict
@@ -37,7 +37,7 @@ def rule(prompt: Prompt) -> list[Model]:
     if not verdict.considered:
         return []
     prompt.options["policy"] = _noted(verdict)
-    prompt.payload_digest = shown_digest(prompt)
+    prompt.payload_digest = opening_digest(prompt)
     if not verdict.outcome or verdict.rule is None:
         return []
     return _decided(prompt, known[verdict.rule.id][0], verdict.rule)

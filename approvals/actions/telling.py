@@ -23,6 +23,7 @@ class News(StrEnum):
     VOTED = "voted"
     ENDED = "ended"
     STUCK = "stuck"  # nobody who is asked can settle it
+    EASED = "eased"  # what kept it from being settled is over, or another
 
 
 def tell(prompt: Prompt, news: News, *, only: Sequence[str] = ()) -> None:

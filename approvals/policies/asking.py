@@ -60,15 +60,15 @@ class Ask:
         )
 
     def question(self) -> bytes:
-        """The content with the terms it is decided on; the run is bound to both."""
-        return binding.question(
-            self.content(),
+        """The content with the terms it is to be decided on; a prompt keeps to those that it was opened with."""
+        terms = binding.terms(
             outcomes=self.outcomes,
             risk=self.risk,
             options=self.options,
             stages=self.stages,
             on_timeout=self.on_timeout,
         )
+        return binding.question(self.content(), terms)
 
 
 def ask(

@@ -27,20 +27,19 @@ def content(
     return canonical([type, title, message, data, list(outcomes), schema, *([list(files)] if files else [])])
 
 
-def question(
-    content: bytes,
+def terms(
     *,
     outcomes: Sequence[Mapping[str, Any]],
     risk: str,
     options: Mapping[str, Any],
     stages: Sequence[Stage],
     on_timeout: str,
-) -> bytes:
-    """The content, and the terms it is decided on: how each answer looks, what it takes, and of how many people.
+) -> str:
+    """The digest of the terms it is decided on: how each answer looks, what it takes, and of how many people.
 
     Who is asked and by when are not part of it: they may change.
     """
-    terms = {
+    kept = {
         "outcomes": [[one[part] for part in _SHOWN] for one in outcomes],
         "risk": risk,
         "quorums": [[line.quorum for line in stage.beside] for stage in stages],
@@ -48,7 +47,17 @@ def question(
         **{name: options.get(name) or None for name in _DEMANDS},
         "reject_ends": options.get("reject_ends", True),
     }
-    return content + b"\n" + canonical(terms)
+    return hashlib.sha256(canonical(kept)).hexdigest()
+
+
+def question(content: bytes, terms: str) -> bytes:
+    """The content and the terms that it was opened with. Code may ask the same on other terms later."""
+    return content + b"\n" + terms.encode()
+
+
+def altered(question: bytes) -> bytes:
+    """What was decided on is not what was opened: no question reads like this, so its digest stands for none."""
+    return b"altered\n" + question
 
 
 def digest(key: bytes, *, run_id: str, step: str, question: bytes, policies: Sequence[Any] = ()) -> str:

@@ -51,7 +51,10 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a prompt demands of those who decide it. `also`: who asked beside the requester, such as by a fork."""
+    """What a prompt demands of those who decide it. `also`: who asked beside the requester, such as by a fork.
+
+    `choosers`: who chose others to answer it beside themselves.
+    """
 
     targets: frozenset[str]
     requester: Requester = field(default_factory=Requester)
@@ -60,6 +63,7 @@ class Rules:
     risk: str = Risk.LOW
     step_up: bool = False
     excluded: frozenset[str] = frozenset()
+    choosers: frozenset[str] = frozenset()
 
 
 def is_recent(second_factor_at: datetime | None, now: datetime) -> bool:
@@ -115,6 +119,8 @@ def _unasked(candidate: Candidate) -> Refused:
 def _person_refusal(candidate: Candidate, rules: Rules) -> Refused | None:
     if candidate.member_id and candidate.member_id in rules.excluded:
         return NotEligible("You answered an earlier prompt of this run, and this one must be decided by somebody else.")
+    if candidate.member_id and candidate.member_id in rules.choosers:
+        return NotEligible("It wants several people and you chose who is asked, so they decide without you.")
     if rules.four_eyes and any(_is_requester(candidate, one) for one in (rules.requester, *rules.also)):
         return NotEligible("You asked for this yourself; four eyes are wanted, so somebody else must decide.")
     return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from approvals.states import LABELS, keyed
+from approvals.states import keyed, outcome_in_words
 
 _SEEN: Final = ("label", "tone", "key")
+plain = outcome_in_words
 
 
 def common(asked: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
@@ -22,11 +23,6 @@ def common(asked: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]
         for value in (known[0] if known else ())
         if all(value in each for each in known)
     ]
-
-
-def plain(value: str) -> str:
-    """An outcome in words, where no workflow or not the same one named it."""
-    return LABELS.get(value) or value.replace("_", " ").replace("-", " ").capitalize()
 
 
 def _agreed(same: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -51,9 +51,13 @@ class InboxRow:
 
     @property
     def offered(self) -> str:
-        """What may be answered, and by which key, for the page's script."""
-        found = states.keyed(self.outcomes)
-        return json.dumps([{part: one[part] for part in ("value", "label", "tone", "key")} for one in found])
+        """What may be answered, and by which key, for the page's script; `words` are for where the labels differ."""
+        parts = ("value", "label", "tone", "key")
+        found = [
+            {part: one[part] for part in parts} | {"words": states.outcome_in_words(one["value"])}
+            for one in states.keyed(self.outcomes)
+        ]
+        return json.dumps(found)
 
     @property
     def together(self) -> bool:

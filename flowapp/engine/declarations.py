@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
+
+from pydantic import ValidationError
 
 from . import inputs, paths
 from .errors import BadDefinition, InvalidInput, NotSerializable
 from .limits import FlowControl
 from .triggers import Cron, Event, Webhook
+
+logger = logging.getLogger("flowapp.engine")
+# What pydantic calls the refusals that another day, or another state of the world, may take back.
+_OF_TODAY = {"date_future", "date_past", "datetime_future", "datetime_past", "value_error", "assertion_error"}
 
 type Trigger = Event | Webhook | Cron
 
@@ -41,12 +48,22 @@ def _check_each_apart(crons: Sequence[Cron]) -> None:
 
 
 def _check_input(cron: Cron, input_type: Any, *, takes_input: bool) -> None:
+    """A fixed input of the wrong shape never fits. What a check of its value says is a slot's to hear: tomorrow it may
+    be another, and a worker that starts then has to."""
     if callable(cron.input):
         return  # known when a slot comes
     try:
         inputs.validated(cron.input, input_type, takes_input=takes_input)
     except (InvalidInput, NotSerializable) as refusal:
         words = str(refusal).removeprefix("the input is not valid: ")
+        if _of_today(refusal):
+            logger.warning("Cron(%r): %s; as long as that is so, its slots start nothing", cron.expression, words)
+            return
         raise BadDefinition(f"Cron({cron.expression!r}): {words}") from None
     except Exception:
         return  # the type is not whole before all modules are imported, or its own check needs more than that
+
+
+def _of_today(refusal: Exception) -> bool:
+    wrong = refusal.__cause__
+    return isinstance(wrong, ValidationError) and {error["type"] for error in wrong.errors()} <= _OF_TODAY

@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from flowapp.tenancy import scope
 
 from . import telemetry, whereabouts
-from .driving import atomic, body_io, openings
+from .driving import atomic, body_io, ending, openings
 from .driving.attempts import in_context, overran, result_of
 from .driving.driver import RunDriver
 from .driving.steps import attempt_row
@@ -71,7 +71,11 @@ class Executor:
                 del self.drivers[driver.run.id]
             finished()
 
-        driver = RunDriver(self, claimed, over)
+        try:
+            driver = RunDriver(self, claimed, over)
+        except Exception as error:
+            self.store.submit(ending.undriven(claimed.run, error), lambda _: None)
+            return finished()
         previous = self.drivers.pop(claimed.run.id, None)
         if previous is not None:
             previous.abandon()

@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from flowapp.tenancy.actors import Actor
 from flowapp.tenancy.scope import scoped
 
 from . import clock, failures
+from .models import Event, EventTaken, Run
 from .states import RunStatus
-
-if TYPE_CHECKING:
-    from .models import Run
 
 ENDS = {
     RunStatus.COMPLETED: "run.completed",
@@ -91,9 +89,23 @@ def run_ended(run: Run) -> None:
         "ended_at": run.ended_at,
     }
     # A run that is retried ends again, under another fence: another fact.
-    tell(run.workspace_id, Fact(name, f"{name}:{run.id}:{run.fence}", at, data, hops=hops_of(run.requester)))
+    hops = hops_through(run.workspace_id, run.id, run.requester)
+    tell(run.workspace_id, Fact(name, f"{name}:{run.id}:{run.fence}", at, data, hops=hops))
 
 
 def hops_of(requester: Mapping[str, Any] | None) -> int:
     """The hops of whoever asked for a run, as it is stored."""
     return Actor.from_json(dict(requester)).hops if requester else 0
+
+
+def hops_through(workspace_id: UUID, run_id: UUID, requester: Mapping[str, Any] | None) -> int:
+    """The hops of what a run brings about: those of whoever asked for it, or of what it took since."""
+    with scoped(workspace_id):
+        return max(hops_of(requester), hops_to(run_id))
+
+
+def hops_to(run_id: UUID) -> int:
+    """The hops of the last event that a run took: what it publishes then may be the answer to that."""
+    last = EventTaken.objects.filter(run_id=run_id).order_by("-event_id").values("event_id")[:1]
+    sender = Event.objects.filter(pk__in=last).values_list("sender", flat=True).first()
+    return hops_of(sender)

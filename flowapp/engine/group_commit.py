@@ -114,7 +114,10 @@ class GroupCommit:
     def _resolve(self, batch: list[tuple[Write, Done]], outcomes: list[Outcome]) -> None:
         self._waking = True  # what follows from these outcomes goes into one commit again
         try:
-            for (_, done), outcome in zip(batch, outcomes, strict=True):
-                done(outcome)
+            for (write, done), outcome in zip(batch, outcomes, strict=True):
+                try:
+                    done(outcome)
+                except Exception:  # a run's own faults are its driver's: whatever else it is, its neighbours go on
+                    logger.exception("run %s: nobody took in what became of its write", write.run_id)
         finally:
             self._wake()

@@ -21,5 +21,5 @@ def validated(input: Any, type_: Any, *, takes_input: bool) -> tuple[Any, bytes]
     except ValidationError as error:
         raise InvalidInput(
             [{"loc": list(e["loc"]), "msg": e["msg"]} for e in error.errors(include_url=False, include_context=False)]
-        ) from None
+        ) from error
     return value, codec.to_bytes(value)

@@ -15,7 +15,7 @@ from django.db import Error, connection
 
 from flowapp.tenancy.ids import uuid7
 
-from . import clock, registry
+from . import clock, registry, sessions
 from .models import Worker
 
 logger = logging.getLogger("flowapp.engine")
@@ -59,7 +59,8 @@ class Lease:
         self._stop.set()
         self._thread.join(timeout=5)
         _of_this_process.discard(self.worker_id)
-        Worker.objects.filter(id=self.worker_id).update(lease_until=clock.now() - timedelta(seconds=1))
+        over = clock.now() - timedelta(seconds=1)
+        Worker.objects.filter(id=self.worker_id).update(lease_until=over, token="")
 
     def renew(self) -> bool:
         """Extend the lease; False when it had run out or was taken away."""
@@ -81,6 +82,7 @@ class Lease:
             id=uuid7(),
             host=socket.gethostname(),
             pid=os.getpid(),
+            token=sessions.token(),
             started_at=now,
             heartbeat_at=now,
             lease_until=now + timedelta(seconds=self._seconds),

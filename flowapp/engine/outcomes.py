@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
+
 from flowapp.engine import chance, codec
 from flowapp.engine.models import Checkpoint, Run
 from flowapp.engine.states import StepStatus
@@ -31,9 +33,9 @@ class Recorded:
 def of_kind(kind: str) -> Iterator[Recorded]:
     """All outcomes of this kind of wait in the workspace in scope, run by run."""
     rows = Checkpoint.objects.filter(kind=kind, status=StepStatus.COMPLETED, output__isnull=False)
-    for row in rows.order_by("run_id", "seq").iterator():
-        origin = Run.objects.values_list("origin", flat=True).filter(pk=row.run_id).first()
-        runs = tuple(chance.runs_of(row.run_id, origin))
+    origin = Subquery(Run.objects.filter(pk=OuterRef("run_id")).values("origin"))
+    for row in rows.order_by("run_id", "seq").annotate(origin=origin).iterator():
+        runs = tuple(chance.runs_of(row.run_id, row.origin))
         yield Recorded(row.run_id, runs, row.name, row.occurrence, codec.plain(row.output))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "run_id, workspace_id, fence, name, occurrence, seq, kind, status, args_hash, input, output, error, attempts, "
-    "started_at, ended_at"
+    "started_at, ended_at, early"
 )
 # Array parameters go in binary, so that payloads are not doubled by hex.
 _ROWS = """unnest(%b::uuid[], %b::uuid[], %b::bigint[], %b::text[], %b::int[], %b::int[], %b::text[], %b::text[],
@@ -32,7 +32,7 @@ _ROWS = """unnest(%b::uuid[], %b::uuid[], %b::bigint[], %b::text[], %b::int[], %
     AS row (run_id, workspace_id, fence, name, occurrence, seq, kind, status, args_hash, input, output, error,
             attempts, started_at, ended_at)"""
 _VALUES = """row.run_id, row.workspace_id, row.fence, row.name, row.occurrence, row.seq, row.kind, row.status,
-    row.args_hash, row.input, row.output, row.error::jsonb, row.attempts, row.started_at, row.ended_at"""
+    row.args_hash, row.input, row.output, row.error::jsonb, row.attempts, row.started_at, row.ended_at, false"""
 
 # Lock the runs that still carry our fence, then insert the checkpoints of exactly those. Others that the transaction
 # will need are locked with them (without a fence), because locks are taken in the order of ids.
@@ -66,7 +66,8 @@ _INSERT_ONE_IF_OWNED = f"""
         SELECT id, workspace_id, fence FROM engine_run WHERE id = %b AND fence = %b FOR NO KEY UPDATE
     )
     INSERT INTO engine_checkpoint ({_COLUMNS})
-    SELECT id, workspace_id, fence, %b, %b, %b, %b, %b, %b, %b, %b, %b::jsonb, %b, %b, %b FROM owned"""
+    SELECT id, workspace_id, fence, %b, %b, %b, %b, %b, %b, %b, %b, %b::jsonb, %b, %b, %b, false
+    FROM owned"""
 # The caller holds the runs' locks already.
 _INSERT = f"INSERT INTO engine_checkpoint ({_COLUMNS}) SELECT {_VALUES} FROM {_ROWS}"
 

@@ -93,6 +93,7 @@ class Write:
     open: Sequence[OpenWait] = ()
     collect: bool = False
     suspend: bool = False
+    pausing: bool = False  # it suspends for a pause only: had that been taken back, the run would go on
     requeue: bool = False
     end: End | None = None
     early: bool = False  # its checkpoints are of code that has not made all calls that were recorded before

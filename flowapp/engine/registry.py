@@ -113,6 +113,9 @@ def define_step(
     )
 
 
+decorated: set[str] = set()  # the names of the steps that `@step` made in this process
+
+
 class _StepDecorator:
     """`@step` and `@step(…)`; inside a running step also `step.idempotency_key` and `step.attempt`."""
 
@@ -132,9 +135,12 @@ class _StepDecorator:
     ) -> _ConfiguredStep: ...
 
     def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc]  # mypy cannot see through **options
-        if fn is not None:
-            return define_step(fn)
-        return lambda function: define_step(function, **options)
+        def make(function: Callable[..., Any]) -> StepDefinition[..., Any]:
+            made = define_step(function, **options)
+            decorated.add(made.name)
+            return made
+
+        return make if fn is None else make(fn)
 
     @property
     def idempotency_key(self) -> str:

@@ -179,7 +179,7 @@ def _finish(write: Write, run: Run) -> Outcome:
     if write.collect:
         arrivals.expire_due_waits(run.id)
     arrived = arrivals.collect(run.id) if (run.wake or write.open or write.collect) else ()
-    if write.suspend and (run.pausing or not (run.wake or arrived)):
+    if write.suspend and (run.pausing or not (run.wake or arrived or write.pausing)):
         _release(run, RunStatus.PAUSED if run.pausing else RunStatus.WAITING)
         return Written(suspended=True)
     if run.wake:

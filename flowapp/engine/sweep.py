@@ -13,7 +13,8 @@ from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Value
+from django.db.models.functions import Greatest
 
 from flowapp.tenancy.scope import scoped
 
@@ -66,7 +67,7 @@ def sweep() -> None:
 def recover_expired_runs() -> int:
     """Take the runs of lost workers away from them, so that others may claim them; returns how many."""
     now = clock.now()
-    lost = list(Worker.objects.filter(lease_until__lte=now).only("id", "host", "pid", "lease_until"))
+    lost = list(Worker.objects.filter(lease_until__lte=now).only("id", "host", "pid", "token", "lease_until"))
     if not lost:
         return 0
     sessions.end_those_of(worker for worker in lost if worker.lease_until > now - FROZEN_AT_MOST)
@@ -168,7 +169,13 @@ def release_unheld_runs(worker_id: UUID, held: set[UUID]) -> None:
     for run in mine.exclude(id__in=held).only("id", "queue", "workspace_id"):
         # Only as it was found: a run that this worker ends or suspends at this very moment is left alone.
         same = mine.filter(id=run.id)
-        if same.update(status=RunStatus.QUEUED, worker_id=None, fence=F("fence") + 1, rank=claims.EXPIRED_RANK):
+        if same.update(
+            status=RunStatus.QUEUED,
+            worker_id=None,
+            fence=F("fence") + 1,
+            claims=Greatest(F("claims") - 1, Value(0)),  # nobody executed it: that is no unclean end
+            rank=claims.EXPIRED_RANK,
+        ):
             signals.ring(run.queue)
             signals.tell(run.workspace_id, "run", str(run.id))
 

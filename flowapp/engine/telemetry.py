@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import whereabouts
@@ -11,9 +13,11 @@ if TYPE_CHECKING:
     from .records import CheckpointRow
     from .verbs.calls import Call
 
+logger = logging.getLogger("flowapp.engine")
+
 
 class Observer(Protocol):
-    """Somebody who measures. Called on the engine's own threads: be quick, never wait, never raise."""
+    """Somebody who measures. Called on the engine's own threads: be quick, never wait; what one raises is logged."""
 
     def attempting(self, run: Run, call: Call) -> None:
         """An attempt of a step begins, in the context in which its function will run."""
@@ -32,6 +36,7 @@ class Observer(Protocol):
 
 
 observers: list[Observer] = []
+_failed: set[tuple[type[Observer], str]] = set()
 
 
 def observe(observer: Observer) -> None:
@@ -41,14 +46,12 @@ def observe(observer: Observer) -> None:
 
 def attempting(run: Run, call: Call) -> None:
     """Pass it on."""
-    for observer in observers:
-        observer.attempting(run, call)
+    _each("attempting", lambda observer: observer.attempting(run, call))
 
 
 def outcome(run: Run, row: CheckpointRow, notes: dict[str, Any] | None) -> None:
     """Pass it on."""
-    for observer in observers:
-        observer.outcome(run, row, notes)
+    _each("outcome", lambda observer: observer.outcome(run, row, notes))
 
 
 def annotate(**attributes: str | float | bool) -> None:
@@ -60,17 +63,25 @@ def annotate(**attributes: str | float | bool) -> None:
 
 def ended(run: Run, status: str, error: dict[str, Any] | None = None) -> None:
     """Pass it on."""
-    for observer in observers:
-        observer.ended(run, status, error)
+    _each("ended", lambda observer: observer.ended(run, status, error))
 
 
 def claimed(count: int) -> None:
     """Pass it on."""
-    for observer in observers:
-        observer.claimed(count)
+    _each("claimed", lambda observer: observer.claimed(count))
 
 
 def committed(writes: int, seconds: float) -> None:
     """Pass it on."""
+    _each("committed", lambda observer: observer.committed(writes, seconds))
+
+
+def _each(what: str, tell: Callable[[Observer], None]) -> None:
+    """Tell every observer; whoever cannot take it stops neither the others nor what is measured."""
     for observer in observers:
-        observer.committed(writes, seconds)
+        try:
+            tell(observer)
+        except Exception:
+            if (type(observer), what) not in _failed:
+                _failed.add((type(observer), what))
+                logger.exception("an observer failed at %r; what else it fails at there is not logged", what)

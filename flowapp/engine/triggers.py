@@ -111,7 +111,7 @@ class Cron:
         return self.input(slot) if callable(self.input) else self.input
 
     def next(self, after: datetime) -> datetime:
-        """The first slot after a moment (aware); raises BadDefinition when there is none within forty years."""
+        """The first slot after a moment (aware); raises BadDefinition when there is none within 41 years."""
         zone = ZoneInfo(self.tz)
         at = after.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
         end = at + FURTHEST

@@ -4,6 +4,9 @@ import json
 import logging
 from typing import Any
 
+from django.core.exceptions import RequestAborted
+from uvicorn.protocols.utils import ClientDisconnected
+
 from .problems import CONTENT_TYPE, Problem
 
 logger = logging.getLogger("flowapp.http")
@@ -44,10 +47,9 @@ class BodyLimit:
         except _TooLarge:
             await self._refuse(send)
         except Exception as error:
-            if not gone:
+            if not (gone and _cut_off(error)):
                 raise
-            # Views' own errors were logged further in; what comes this far is the machinery, cut off in its midst.
-            logger.info("a client left before its request was over: %s", error)
+            logger.info("a client left before its request was over: %s: %s", type(error).__name__, error)
 
     async def _refuse(self, send: Any) -> None:
         problem = Problem("too-large", f"The body is over the limit of {self.most} bytes: send less.")
@@ -60,3 +62,10 @@ def _announced(scope: _Scope) -> int:
     value = dict(scope["headers"]).get(b"content-length", b"0")
     # Of more digits than any size has, the first ones say enough.
     return int(value[:18]) if value.isdigit() else 0
+
+
+def _cut_off(error: Exception) -> bool:
+    """Whether this is the machinery, cut off in its midst by a client that left. A fault of ours is none of these."""
+    if isinstance(error, RuntimeError):  # asgiref, which was about to call something in the thread of the request
+        return "CurrentThreadExecutor already quit" in str(error)
+    return isinstance(error, (ConnectionError, ClientDisconnected, RequestAborted))

@@ -1,7 +1,7 @@
 """The threads that deliver the outbox, beside the sweeper of every worker.
 
 A slow receiver delays only what is sent to itself: workspaces take turns, and so do the receivers of each. A workspace
-may hold half of a channel's threads, one receiver a third of these.
+may hold half of a channel's threads, one receiver a third of these; a channel that names no receivers has no such part.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db import Error, connections
 from flowapp.engine import sweep
 
 from . import delivery, outbox
-from .delivery import Line
+from .lines import Line
 from .models import OutboxMessage
 
 logger = logging.getLogger("flowapp.integrations")

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, models, transaction
-from django.db.models import Count, F, Min, QuerySet, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from flowapp.engine import clock
 from flowapp.tenancy.scope import scoped
 
+from . import lines
+from .lines import Line
 from .models import OutboxMessage, OutboxStatus
 from .outbox import GiveUp, TryAgain, senders
 
@@ -25,11 +27,10 @@ FIRST_PAUSE = 5.0  # seconds
 LONGEST_PAUSE = 3600.0
 DEAD_AFTER = timedelta(days=1)
 MOST_EACH = 6  # messages of a channel that a process sends at once for one workspace
-MOST_FOR_ONE = 2  # and of these to one receiver
+MOST_FOR_ONE = 2  # and of these to one receiver, where the channel names its receivers
 KEEP_SENT = timedelta(days=7)
 LONGEST_ERROR = 2000  # characters
 PRUNE_AT_ONCE = 1000
-type Line = tuple[UUID, str]  # what waits for one receiver: the workspace that sends, and who gets it
 
 
 def deliver(*channels: str) -> int:
@@ -50,7 +51,7 @@ def claim(channel: str, limit: int, under_way: Mapping[Line, int] | None = None)
     now = clock.now()
     due = OutboxMessage.unscoped.filter(channel=channel, status=OutboxStatus.PENDING, due_at__lte=now)
     # What there is to do is read without a lock, which on SQLite would be everybody's.
-    share = None if under_way is None else turns(_waiting(due), under_way, limit)
+    share = None if under_way is None else turns(lines.waiting(channel, now, MOST_EACH), under_way, limit)
     if not (due.exists() if share is None else share):
         return []
     with transaction.atomic():
@@ -68,14 +69,7 @@ def claim(channel: str, limit: int, under_way: Mapping[Line, int] | None = None)
 
 def due_channels() -> list[str]:
     """The channels that have something to send now."""
-    due = OutboxMessage.unscoped.filter(channel__in=channels(), status=OutboxStatus.PENDING, due_at__lte=clock.now())
-    return list(due.order_by().values_list("channel", flat=True).distinct())
-
-
-def _waiting(due: QuerySet[OutboxMessage]) -> dict[Line, int]:
-    """How many wait in each line, the longest waiting line first."""
-    lines = due.order_by().values_list("workspace_id", "receiver").annotate(n=Count("id"), first=Min("due_at"))
-    return {(one[0], one[1]): one[2] for one in sorted(lines, key=lambda one: one[3])}
+    return lines.due(channels(), clock.now())
 
 
 def _in_turn(found: QuerySet[OutboxMessage], share: Mapping[Line, int]) -> list[OutboxMessage]:
@@ -90,6 +84,7 @@ def turns(waiting: Mapping[Line, int], under_way: Mapping[Line, int], limit: int
     """How many messages of each line to send now; `waiting` says how many there are, the longest waiting line first.
 
     Next is always the workspace with least under way, and of it the receiver with least; none gets more than its share.
+    A line without a receiver goes to everybody, as mail does, so only its workspace's share limits it.
     """
     of_line, of_workspace = Counter(under_way), Counter[UUID]()
     for (workspace_id, _), count in under_way.items():
@@ -99,7 +94,9 @@ def turns(waiting: Mapping[Line, int], under_way: Mapping[Line, int], limit: int
         open_ = [
             line
             for line, count in waiting.items()
-            if chosen[line] < count and of_line[line] < MOST_FOR_ONE and of_workspace[line[0]] < MOST_EACH
+            if chosen[line] < count
+            and of_workspace[line[0]] < MOST_EACH
+            and (not line[1] or of_line[line] < MOST_FOR_ONE)
         ]
         if not open_:
             break

@@ -66,6 +66,9 @@ class OutboxMessage(ScopedModel):
         )
         indexes = (
             models.Index(F("channel"), F("due_at"), condition=_PENDING, name="outbox_due"),
+            models.Index(
+                F("channel"), F("workspace"), F("receiver"), F("due_at"), condition=_PENDING, name="outbox_line"
+            ),
             models.Index(F("workspace"), F("status"), F("created_at").desc(), F("id").desc(), name="outbox_newest"),
             models.Index(F("workspace"), F("created_at").desc(), F("id").desc(), name="outbox_all"),
             models.Index(F("sent_at"), condition=Q(status=OutboxStatus.SENT.value), name="outbox_sent"),

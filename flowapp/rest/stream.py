@@ -158,7 +158,7 @@ class Follower:
         if page is None:
             yield self._snapshot()
             page = self._page() or Page([], None)
-        lines, more = output.line_page(self.run_id, cursor=str(self._place.line), limit=_BATCH)
+        lines, following = output.line_page(self.run_id, cursor=str(self._place.line), limit=_BATCH, settled=True)
         for line in lines:
             self._place = replace(self._place, line=line.id)
             yield self._event("log", as_bytes(LogLine.model_validate(line)))
@@ -166,13 +166,15 @@ class Follower:
         yield from told
         if page.next is None:
             yield from self._state_if_new(state, told=bool(told))
-        self._pause(state, more=bool(page.next or more))
+        unsettled = following is not None and len(lines) < _BATCH
+        self._pause(state, more=bool(page.next or (following and not unsettled)), unsettled=unsettled)
 
-    def _pause(self, state: RunState, *, more: bool) -> None:
+    def _pause(self, state: RunState, *, more: bool, unsettled: bool) -> None:
         """Say whether all was told, and how long to wait before the next look unless a hint comes."""
         lingers = state.ended_at + _LINGER - clock.now() if state.ended_at and state.status in TERMINAL else None
-        self.done = not more and lingers is not None and lingers <= timedelta(0)
-        self.patience = 0 if more else _LOOK_AGAIN if lingers or state.status in _BUSY else _KEEPALIVE
+        self.done = not (more or unsettled) and lingers is not None and lingers <= timedelta(0)
+        soon = unsettled or lingers or state.status in _BUSY
+        self.patience = 0 if more else _LOOK_AGAIN if soon else _KEEPALIVE
 
     def _page(self) -> queries.Page[StepRow] | None:
         """The outcomes after the place, and what is open; None when the place is not in the run's history."""

@@ -11,8 +11,9 @@ from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
+from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from flowapp.engine import clock
 from flowapp.http import schema_form
@@ -22,6 +23,7 @@ from flowapp.integrations.webhook_tables import WebhookEndpoint
 from flowapp.integrations.webhooks import endpoints, queries
 from flowapp.integrations.webhooks.errors import Disabled, Invalid
 from flowapp.tenancy.ids import uuid7
+from flowapp.tenancy.scope import current
 from flowapp.web import answers, shown_once
 from flowapp.web.webhooks import KEEPERS, typed_into
 
@@ -43,6 +45,7 @@ _SECRET: Final = {
 }
 CHANGE: Final = {"type": "object", "required": ["name", "url", "events"], "properties": _CHANGED}
 MAKE: Final = CHANGE | {"properties": _CHANGED | {"secret": _SECRET}}
+_RANDOM: Final = 62  # bits at the end of an id
 
 
 @access(*KEEPERS)
@@ -61,14 +64,15 @@ def endpoint_list(request: HttpRequest) -> HttpResponse:
 def endpoint_new(request: HttpRequest) -> HttpResponseBase:
     """The form for a new endpoint; once made, its page with the secret."""
     known = schema_form.fields(MAKE)
-    # The id is made with the form: sending it twice, or again after going back, makes one endpoint.
-    id = _id(request.POST.get("id", ""))
+    form = _form(request.POST.get("id", ""))
     if request.method == "GET":
-        return answers.page(request, "web/endpoint_new.html", {"fields": known, "id": id})
+        return answers.page(request, "web/endpoint_new.html", {"fields": known, "id": form})
     try:
-        made, _ = endpoints.create(**typed_into(known, request), by=actor_of(request), id=id)
+        typed = typed_into(known, request)
+        id = _id(form, typed)
+        made, _ = endpoints.create(**typed, by=actor_of(request), id=id)
     except Invalid as wrong:
-        context = {**_again(known, request, wrong.errors), "id": id}
+        context = {**_again(known, request, wrong.errors), "id": form}
         return answers.page(request, "web/endpoint_new.html", context, status=422)
     except IntegrityError:
         return redirect("webhook-endpoint", endpoint_id=id)
@@ -76,11 +80,20 @@ def endpoint_new(request: HttpRequest) -> HttpResponseBase:
     return redirect("webhook-endpoint", endpoint_id=made.pk)
 
 
-def _id(typed: str) -> UUID:
+def _form(id: str) -> UUID:
     try:
-        return UUID(typed)
+        return UUID(id)
     except ValueError:
         return uuid7()
+
+
+def _id(form: UUID, typed: Mapping[str, Any]) -> UUID:
+    """The id of what a form makes: the same sent twice, or again after going back, makes one; changed, another.
+
+    It holds for this workspace only, and keeps the form's time, which endpoints are in order of.
+    """
+    told = salted_hmac("flowapp.endpoint-form", to_json([current(), form, typed]), algorithm="sha256").digest()
+    return UUID(int=form.int >> _RANDOM << _RANDOM | int.from_bytes(told) >> (256 - _RANDOM))
 
 
 @access(*KEEPERS)

@@ -42,7 +42,7 @@ function show(told) {
   form.querySelector("[data-bulk-count]").textContent = words;
   if (told) document.querySelector("#announce").textContent = words;
   const deciding = picked.filter((row) => row.dataset.alone === undefined);
-  const common = agreed(deciding.map((row) => JSON.parse(row.dataset.outcomes)));
+  const common = agreed(deciding.map(outcomesOf));
   const buttons = form.querySelector("[data-bulk-outcomes]");
   if (buttons.dataset.shown !== JSON.stringify(common)) {
     buttons.dataset.shown = JSON.stringify(common);
@@ -51,14 +51,24 @@ function show(told) {
   form.querySelector("[data-bulk-none]").hidden = common.length > 0;
 }
 
-/** The answers they all take. Tone, key and label are the server's, and only where they agree; see shortcuts.py. */
+/** What a row may be answered. While a deploy rolls, an older server may have sent it in another way: then nothing. */
+function outcomesOf(row) {
+  try {
+    const outcomes = JSON.parse(row.dataset.outcomes);
+    return Array.isArray(outcomes) ? outcomes : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The answers they all take. Tone, key and words are the server's, and only where they agree; see shortcuts.py. */
 function agreed(asked) {
   const [first = [], ...others] = asked;
   return first.flatMap((one) => {
     const same = others.map((outcomes) => outcomes.find((other) => other.value === one.value));
     if (!same.every(Boolean)) return [];
     const seen = (part) => (same.every((other) => other[part] === one[part]) ? one[part] : "");
-    return [{ value: one.value, label: seen("label"), tone: seen("tone"), key: seen("key") }];
+    return [{ value: one.value, label: seen("label") || one.words || one.value, tone: seen("tone"), key: seen("key") }];
   });
 }
 
@@ -68,8 +78,7 @@ function button({ value, label, tone, key }) {
   made.name = "outcome";
   made.value = value;
   made.className = `btn small ${tone}`;
-  const words = label || value.replace(/[_-]/g, " ").replace(/^./, (letter) => letter.toUpperCase());
-  made.textContent = words.replace(/…$/, "");
+  made.textContent = label.replace(/…$/, "");
   if (key) {
     const hint = document.createElement("kbd");
     hint.textContent = key.toUpperCase();

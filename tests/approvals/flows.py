@@ -92,6 +92,16 @@ async def asks_twice(ctx: Context, expense: Expense) -> str:
     return f"{first.by} then {second.by}"
 
 
+@workflow(name="asks-on-terms")
+async def asks_on_terms(ctx: Context) -> str:
+    """The first prompt is asked as OPTIONS says, and the second is the same at another place."""
+    options: Any = {"type": "review", "assign": ["role:manager", "role:owner"]} | OPTIONS
+    first = await ctx.prompt("first", **options)
+    for _ in range(2):
+        await ctx.prompt("again", type="review", assign="role:owner")
+    return first.outcome
+
+
 @workflow(name="asks-another")
 async def asks_another(ctx: Context, quorum: int) -> str:
     """The second prompt wants somebody else than in whose places the first was answered."""

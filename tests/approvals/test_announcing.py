@@ -1,17 +1,26 @@
 """Outside rooms hear, in the same transaction, that a prompt is asked and how it ended."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from flowapp import Context, workflow
 from flowapp.dispatch.immediate import ImmediateDispatcher
 from flowapp.engine import clock, runs, sweep
-from flowapp.integrations.webhook_tables import WebhookDelivery
+from flowapp.engine.triggering import events
+from flowapp.integrations.webhook_tables import WebhookDelivery, WebhookEndpoint
 from flowapp.integrations.webhooks import endpoints
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import scoped
 from tests import factories
 from tests.approvals import making
+
+
+@workflow(name="announces")
+async def announces(ctx: Context) -> None:
+    await ctx.wait_for_event("ask/now")
+    await ctx.prompt("go-on", type="confirm", assign="role:manager")
 
 
 @pytest.fixture
@@ -60,3 +69,12 @@ def test_a_prompt_of_a_cancelled_run_is_told_so(cast):
     run, _ = making.ask(type="review", assign=["role:manager"])
     runs.cancel(run.id, by=SYSTEM)
     assert [one["type"] for one in told()] == ["prompt.opened", "prompt.cancelled"]
+
+
+def test_what_a_run_tells_of_came_through_as_many_webhooks_as_the_event_it_took(cast):
+    WebhookEndpoint.objects.update(events=["prompt.*", "run.*"])
+    run = runs.start("announces", None, by=SYSTEM)
+    events.publish("ask/now", {}, by=replace(SYSTEM, hops=3))
+    making.decide(making.pending(run), cast.bo, "yes")
+    told = dict(WebhookDelivery.objects.values_list("name", "hops"))
+    assert told == dict.fromkeys(("prompt.opened", "prompt.decided", "run.completed"), 4)

@@ -147,6 +147,14 @@ def test_keys_are_the_same_alone_and_for_many(dispatcher, cast):
     ]
 
 
+def test_an_answer_named_in_several_ways_has_the_same_words_on_the_page_and_in_its_script(dispatcher, cast):
+    asked = [ask(outcomes={"pay_NOW": label, "deny": "Deny…"})[1] for label in ("Pay", "Pay it")]
+    page = signed_in(cast.bo).post("/inbox/bulk", {"prompt": [f"{one.pk}:1" for one in asked]})
+    assert [one["label"] for one in page.context["bulk"]["outcomes"]] == ["Pay now", "Deny"]
+    for row in queries.rows_of([one.pk for one in asked]):
+        assert [one["words"] for one in json.loads(row.offered)] == ["Pay now", "Deny…"]
+
+
 def test_nothing_chosen_says_so(cast):
     answer = signed_in(cast.bo).post("/inbox/bulk", {})
     assert (answer.status_code, "Nothing chosen" in text(answer)) == (200, True)

@@ -3,16 +3,19 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from approvals import actions, queries
+from approvals.actions import shortage
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock
 from flowapp.tenancy import absences, agents
 from flowapp.tenancy import actions as tenancy
 from flowapp.tenancy import queries as people
 from flowapp.tenancy.actors import SYSTEM
-from flowapp.tenancy.models import ApiKey, Group, Role
+from flowapp.tenancy.models import ApiKey, Group, Member, Role, User
 from tests import factories
 from tests.approvals.making import ask
 
@@ -130,10 +133,12 @@ def test_people_who_leave_are_warned_of_and_whoever_comes_ends_that(dispatcher, 
     assert warnings(prompt) == []
 
 
-def away(member, substitute):
+def away(member, substitute, day=0):
+    """For two days from this one on."""
     now = clock.now()
-    by, until = factories.actor(member), now + timedelta(days=2)
-    absences.set_absence(member=member, starts_at=now, ends_at=until, substitute=substitute, by=by, now=now)
+    begin, by = now + timedelta(days=day), factories.actor(member)
+    until = begin + timedelta(days=2)
+    absences.set_absence(member=member, starts_at=begin, ends_at=until, substitute=substitute, by=by, now=now)
 
 
 def test_an_absence_in_which_nobody_may_stand_in_is_warned_of_while_it_lasts(dispatcher, cast):
@@ -152,12 +157,83 @@ def test_an_absence_in_which_nobody_may_stand_in_is_warned_of_while_it_lasts(dis
     assert warnings(before) == warnings(after) == []
 
 
+def test_a_later_absence_leaves_it_at_when_the_first_one_ends(dispatcher, cast):
+    _, prompt = ask(by=factories.actor(cast.cleo), four_eyes=True)
+    away(cast.bo, cast.cleo)
+    away(cast.bo, cast.cleo, day=10)
+    found = []
+    for _ in range(5):
+        settle(dispatcher)
+        found.append(len(warnings(prompt)))
+        clock.shift("73h")
+    assert found == [1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("how", ["away", "joins", "key runs out"])
+def test_names_may_be_long(dispatcher, cast, how):
+    """On PostgreSQL a key that is too long would undo what it is to follow."""
+    from flowapp.engine.models import Timer
+
+    group, name = factories.group("Accounts payable and month-end closing of the northern region " + "x" * 38), "a" * 63
+    agent = agents.create_agent(name=name, owner="cleo@example.com", by=SYSTEM)
+    tenancy.add_to_group(group=group, member=cast.bo, by=SYSTEM)
+    ask(assign=[f"group:{group.name}", f"agent:{name}"])
+    if how == "away":
+        away(cast.bo, cast.dev)
+    elif how == "joins":
+        tenancy.add_to_group(group=group, member=cast.dev, by=SYSTEM)
+    else:
+        agents.issue_key(agent.pk, name="its key", expires_at=clock.now() + timedelta(hours=1), by=SYSTEM)
+    keys = Timer.objects.filter(kind="prompt.recheck").values_list("key", flat=True)
+    assert keys
+    assert max(map(len, keys)) <= 100  # as long as SQLite would take any
+
+
 def test_what_concerns_nobody_who_is_asked_leaves_no_timer(dispatcher, cast):
     from flowapp.engine.models import Timer
 
     ask(assign="role:manager")
     factories.member("Vera", Role.VIEWER)
     assert not Timer.objects.filter(kind="prompt.recheck").exists()
+
+
+def test_the_same_trouble_is_told_of_once_whatever_its_numbers(dispatcher, cast):
+    group, eve = Group.objects.get(name="finance"), factories.member("Eve")
+
+    def joins(*who):
+        for one in who:
+            tenancy.add_to_group(group=group, member=one, by=SYSTEM)
+        settle(dispatcher)
+
+    def leaves(who):
+        tenancy.remove_from_group(group=group, member=who, by=SYSTEM)
+        settle(dispatcher)
+        return warnings(prompt)[0].partition(".")[0], len(warned(prompt))
+
+    joins(cast.dev, eve)
+    _, prompt = ask(assign="group:finance", quorum=3)
+    assert leaves(eve) == ("3 people must answer, but only 2 of those asked may", 1)
+    assert leaves(cast.dev) == ("3 people must answer, but only 1 of those asked may", 1)
+    joins(cast.dev, eve)
+    assert warnings(prompt) == []
+    assert leaves(eve) == ("3 people must answer, but only 2 of those asked may", 2)
+
+
+def test_looking_again_takes_the_same_queries_for_any_number_of_people(dispatcher, cast, triage):
+    """It is done with the run locked."""
+    key, _ = agents.issue_key(triage.pk, name="another", by=SYSTEM)
+    _, prompt = ask(by=people.actor_for_key(key), assign="role:viewer", four_eyes=True)
+
+    def asked():
+        with CaptureQueriesContext(connection) as caught:
+            assert not shortage.look_again(prompt)
+        return len(caught)
+
+    one = asked()
+    users = User.objects.bulk_create(User(email=f"v{number}@example.com") for number in range(50))
+    Member.objects.bulk_create(Member(user=user, role=Role.VIEWER) for user in users)
+    assert asked() == one
+    assert one <= 6
 
 
 def test_a_reminder_looks_again(dispatcher, cast):

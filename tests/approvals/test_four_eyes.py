@@ -116,6 +116,18 @@ def test_in_whose_place_an_earlier_prompt_was_answered_answers_no_later_one(disp
     assert run.output == "olga@example.com"
 
 
+def test_nor_who_left_after_somebody_stood_in_for_them(dispatcher, cast):
+    run = flows.asks_another.start(2)
+    passes_on(cast.dev, cast.cleo)
+    goes_away(cast.cleo, cast.bo)
+    decide(pending(run), cast.bo)
+    cast.cleo.user.is_active = False
+    cast.cleo.user.save()
+    decide(pending(run), cast.ana)
+    voters = {str(one.pk) for one in (cast.ana, cast.bo, cast.cleo, cast.dev)}
+    assert set(pending(run).options["excluded"]) == voters
+
+
 def all_runs():
     return [Run(pk) for pk in models.Run.objects.values_list("pk", flat=True)]
 

@@ -7,9 +7,9 @@ from django.db import connection
 
 from approvals.actions import older_answers
 from approvals.models import Decision, Prompt
-from flowapp.audit import guards, sealer
+from flowapp.audit import guards, sealer, verifier
 from flowapp.audit.models import AuditEntry
-from flowapp.engine import codec
+from flowapp.engine import codec, outcomes
 from flowapp.engine.models import Checkpoint
 from flowapp.tenancy.actors import SYSTEM
 from tests.approvals import flows
@@ -65,6 +65,29 @@ def test_one_that_can_be_bound_is_and_the_run_goes_on(older, cast):
     assert (older.status, older.output) == ("completed", "bo@example.com then ana@example.com")
     assert older_answers.look() == []
     assert Decision.objects.get(prompt__name="first").answer_digest == recorded(older)["answer_digest"]
+
+
+def test_they_are_found_in_one_query(older, cast, django_assert_num_queries):
+    for _ in range(2):
+        _, another = ask(assign="role:manager")
+        decide(another, cast.bo)
+    with django_assert_num_queries(1):
+        records = list(outcomes.of_kind("prompt"))
+    assert len(records) == 3
+    assert {one.runs for one in records} >= {(older.id,)}
+
+
+def test_the_log_is_verified_before_anything_is_locked(older, monkeypatch):
+    inside = []
+
+    def verify(workspace_id):
+        inside.append(connection.in_atomic_block)
+        return verified(workspace_id)
+
+    verified = verifier.verify
+    monkeypatch.setattr(verifier, "verify", verify)
+    assert bind() == [("first#1", "approve", "")]
+    assert inside == [False]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Putting a prompt to others: who may, whom it reaches, what it leaves as it is; and reminders."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
@@ -8,7 +10,7 @@ from approvals.models import Assignment
 from approvals.states import AlreadyDecided, InvalidDecision, NotEligible, NotNow, PromptNotFound
 from flowapp.audit.models import AuditEntry
 from flowapp.engine import clock
-from flowapp.tenancy import agents
+from flowapp.tenancy import absences, agents
 from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.models import Role
@@ -56,13 +58,83 @@ def test_a_manager_who_has_voted_does_not_choose_the_second_voter(dispatcher, ca
         reassign(prompt, cast.bo, "user:bo@example.com", "user:dev@example.com")
     assert view(prompt).assignees == ["agent:buyer", "group:finance", "user:bo@example.com"]
     actions.rescind(prompt.pk, by=factories.actor(cast.bo), channel="web")
-    reassign(prompt, cast.bo, "user:bo@example.com", "agent:buyer")
+    for own in ("user:bo@example.com", "agent:buyer"):
+        with pytest.raises(InvalidDecision, match="leave yourself and your agents out"):
+            reassign(prompt, cast.bo, own, "user:dev@example.com")
     decide(prompt, tenancy.actor_for_key(key), channel="api")
     with pytest.raises(NotNow):
         reassign(prompt, cast.bo, "user:dev@example.com")
     reassign(prompt, cast.ana, "user:dev@example.com")  # whoever has no answer in it chooses freely
     decide(prompt, cast.dev)
     assert run.output["by"] == "dev@example.com"
+
+
+BO = {"assign": "role:manager"}
+TWO = {**BO, "quorum": 2}
+
+
+@pytest.mark.parametrize("voted", [False, True], ids=["before voting", "after taking it back"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"assign": ["role:manager", "group:finance"], "quorum": 2},
+        {"assign": (), "stages": [[TWO, {"assign": "group:finance"}]]},
+        {"assign": (), "stages": [TWO, BO]},
+    ],
+    ids=["quorum", "side by side", "stages"],
+)
+def test_whoever_chose_the_others_is_none_of_them(dispatcher, cast, options, voted):
+    _, prompt = ask(**options)
+    if voted:
+        decide(prompt, cast.bo)
+        actions.rescind(prompt.pk, by=factories.actor(cast.bo), channel="web")
+    reassign(prompt, cast.bo, "role:manager", "user:dev@example.com")
+    with pytest.raises(NotEligible, match="you chose who is asked"):
+        decide(prompt, cast.bo)
+    decide(prompt, cast.dev)
+    assert view(prompt).status == "pending"
+    with pytest.raises(NotEligible, match="you chose who is asked"):
+        decide(prompt, cast.bo)
+
+
+def test_nor_are_their_agent_and_who_stands_in_for_them_and_a_place_given_back_is_none(dispatcher, cast):
+    agent = agents.create_agent(name="buyer", owner="bo@example.com", by=SYSTEM)
+    key, _ = agents.issue_key(agent.pk, name="its key", scopes=["approvals:decide"], by=SYSTEM)
+    _, prompt = ask(assign=["group:finance", "role:viewer"], quorum=2)
+    reassign(prompt, cast.bo, "user:dev@example.com", "user:cleo@example.com")
+    reassign(prompt, cast.dev, "user:bo@example.com")
+    reassign(prompt, cast.cleo, "agent:buyer")
+    now, by = clock.now(), factories.actor(cast.bo)
+    until = now + timedelta(days=1)
+    absences.set_absence(member=cast.bo, substitute=cast.dev, starts_at=now, ends_at=until, by=by, now=now)
+    for who in (cast.bo, cast.dev, tenancy.actor_for_key(key)):
+        with pytest.raises(NotEligible):
+            decide(prompt, who)
+    reassign(prompt, cast.bo, "role:owner", "role:viewer")  # they may choose again
+    decide(prompt, cast.dev)
+
+
+def test_they_are_none_in_a_later_stage_either(dispatcher, cast):
+    _, prompt = ask(assign=(), stages=[{"assign": "group:finance"}, BO])
+    reassign(prompt, cast.bo, "user:dev@example.com")
+    assert view(prompt).warnings == ["Stage 2: Nobody who is asked may answer it. Ask somebody else."]
+    decide(prompt, cast.dev)
+    with pytest.raises(NotEligible, match="you chose who is asked"):
+        decide(prompt, cast.bo)
+
+
+def test_whoever_answered_an_earlier_stage_does_not_choose_who_agrees_in_a_later_one(dispatcher, cast):
+    _, prompt = ask(assign=(), stages=[BO, {"assign": "role:owner"}])
+    decide(prompt, cast.bo)
+    with pytest.raises(NotNow, match=r"not yours to say\. Let another manager"):
+        reassign(prompt, cast.bo, "user:dev@example.com")
+
+
+def test_where_one_answer_is_enough_they_may_give_it(dispatcher, cast):
+    _, prompt = ask()
+    reassign(prompt, cast.bo, "user:bo@example.com", "user:dev@example.com")
+    decide(prompt, cast.bo)
+    assert view(prompt).status == "decided"
 
 
 def test_an_assignee_gives_their_own_place_away(dispatcher, cast):
@@ -135,7 +207,7 @@ def test_it_is_pooled_unclaimed_and_enough_people_are_counted_anew(dispatcher, c
     _, prompt = ask(assign=["user:bo@example.com", "user:ana@example.com"], quorum=2)
     actions.claim(prompt.pk, by=factories.actor(cast.bo), channel="web")
     decide(prompt, cast.ana)
-    reassign(prompt, cast.bo, "role:manager")
+    reassign(prompt, factories.member("Olga", Role.ADMIN), "role:manager")
     prompt.refresh_from_db()
     assert (prompt.pooled, view(prompt).claimed_by, len(view(prompt).votes)) == (True, None, 1)
     assert view(prompt).warnings == []  # Ana's vote stands, and Bo may join it
@@ -146,12 +218,13 @@ def test_it_is_pooled_unclaimed_and_enough_people_are_counted_anew(dispatcher, c
 def test_without_a_vote_that_stands_there_are_too_few(dispatcher, cast):
     _, prompt = ask(assign=["user:bo@example.com", "user:ana@example.com"], quorum=2)
     few = ["2 people must answer, but only 1 of those asked may. Ask more people, or lower the quorum."]
-    reassign(prompt, cast.bo, "role:manager")
+    olga = factories.member("Olga", Role.ADMIN)
+    reassign(prompt, olga, "role:manager")
     assert view(prompt).warnings == few
-    reassign(prompt, cast.bo, "role:manager", "group:finance")
+    reassign(prompt, olga, "role:manager", "group:finance")
     assert view(prompt).warnings == []
     decide(prompt, cast.cleo)
-    reassign(prompt, cast.bo, "role:manager")
+    reassign(prompt, olga, "role:manager")
     assert view(prompt).warnings == []
     actions.rescind(prompt.pk, by=factories.actor(cast.cleo), channel="web")
     assert view(prompt).warnings == few

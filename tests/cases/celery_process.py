@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from celery import Celery
 from django.db import connection
 
 from flowapp.dispatch.celery import MESSAGE_EXPIRES, TASK
-from flowapp.engine import clock, sessions, signals
+from flowapp.engine import clock, signals
 
 from .shared import Shared
 
@@ -106,9 +105,9 @@ class CeleryProcess:
         for pid in self._pids:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-        names = [NAME, *(sessions.name(socket.gethostname(), pid) for pid in self._pids)]
+        pids = [str(pid) for pid in self._pids]
         self._pids.clear()
-        _until(lambda: not _connections(names), "the killed workers' connections did not end")
+        _until(lambda: not _connections(pids), "the killed workers' connections did not end")
 
 
 def _until(condition: Callable[[], object], otherwise: str) -> None:
@@ -126,9 +125,11 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _connections(names: list[str]) -> int:
+def _connections(pids: list[str]) -> int:
+    """How many connections these processes have, named by the engine (flowapp.engine.sessions) or not yet."""
+    named = "application_name LIKE 'flowapp %%' AND split_part(application_name, ' ', 3) = ANY(%s)"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = ANY(%s)", [names])
+        cursor.execute(f"SELECT count(*) FROM pg_stat_activity WHERE application_name = %s OR {named}", [NAME, pids])
         return int(cursor.fetchone()[0])
 
 

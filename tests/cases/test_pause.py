@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,9 +12,10 @@ from django.db import OperationalError, connection, transaction
 
 from flowapp import Context, step, workflow
 from flowapp.engine import runs, store
+from flowapp.engine.driving.driver import RunDriver
 from flowapp.engine.errors import IllegalState
 from flowapp.engine.models import Run
-from flowapp.engine.records import Outcome, Write
+from flowapp.engine.records import Claimed, Outcome, Write
 from flowapp.tenancy.actors import SYSTEM
 from flowapp.tenancy.scope import current, scoped
 from tests.cases import effects
@@ -48,6 +50,20 @@ def test_between_two_steps(engine: Engine):
     engine.settle()
     assert ended(run) == ("completed", "first, second")
     assert effects.done == ["first", "second"]
+
+
+def test_a_pause_taken_back_while_the_run_was_being_claimed(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    """Its row was read a moment before the resume, which found nobody to nudge."""
+    made, stale = RunDriver.__init__, [True]
+
+    def late(self: RunDriver, executor: Any, claimed: Claimed, finished: Any) -> None:
+        claimed.run.pausing = bool(stale and stale.pop())
+        made(self, executor, claimed, finished)
+
+    monkeypatch.setattr(RunDriver, "__init__", late)
+    run = two_steps.start()
+    engine.settle()
+    assert ended(run) == ("completed", "first, second")
 
 
 def test_a_pause_taken_back(engine: Engine):

@@ -38,6 +38,15 @@ def test_it_is_set_aside():
     assert claim_and_die() == []
 
 
+def test_a_claim_whose_answer_was_lost_is_no_unclean_end():
+    run, worker = body.start(), live_worker()
+    for _ in range(3):
+        assert [one.run.id for one in claims.claim(worker.id, ["default"], 10)] == [run.id]
+        clock.shift("3s")
+        sweep.release_unheld_runs(worker.id, set())
+    assert (run.status, Run.objects.get().claims) == ("queued", 0)
+
+
 def test_neighbours_are_not_blamed():
     runs = [body.start() for _ in range(5)]
     poison = runs[2]

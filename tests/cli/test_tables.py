@@ -50,6 +50,8 @@ def _schema(database: BaseDatabaseWrapper) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with database.cursor() as cursor:
         for table in database.introspection.table_names(cursor):
+            if table.startswith("sqlite_"):
+                continue  # its own
             cursor.execute(f'PRAGMA table_info("{table}")')
             columns = {tuple(row[1:]) for row in cursor.fetchall()}  # the last says its place in the primary key
             constraints = database.introspection.get_constraints(cursor, table).values()

@@ -184,7 +184,7 @@ def test_a_reason_made_taller_stays_so_and_is_left_in_silence(manager: Page, cas
     reason.evaluate("field => (field.style.height = '190px')")
     with manager.expect_response(lambda answer: "/inbox/" in answer.url):
         manager.evaluate("document.body.dispatchEvent(new Event('live:refresh'))")
-    manager.wait_for_function("!document.querySelector('.htmx-request')")
+    expect(manager.locator(".htmx-request")).to_have_count(0)
     expect(reason).to_have_css("height", "190px")
     manager.keyboard.press("Escape")
     manager.keyboard.press("j")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, FutureDate, field_validator
 
 from flowapp import Batch, Context, Cron, Event, FlowControl, Webhook, workflow
 from flowapp.engine import registry
@@ -28,6 +28,20 @@ class Askant(BaseModel):
         raise KeyError(name)
 
 
+class Meeting(BaseModel):
+    """A model of which it depends on the day, and on the world, whether a value fits."""
+
+    day: FutureDate
+    room: str = "A"
+
+    @field_validator("room")
+    @classmethod
+    def _open(cls, room: str) -> str:
+        if room == "closed":
+            raise ValueError("it is closed today")
+        return room
+
+
 @pytest.fixture(autouse=True)
 def empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_workflows", {})
@@ -39,6 +53,7 @@ async def perhaps(ctx: Context, input: int | None) -> None: ...
 async def anything(ctx: Context, input: Any) -> None: ...
 async def order(ctx: Context, input: Order) -> None: ...
 async def orders(ctx: Context, input: list[Order]) -> None: ...
+async def meeting(ctx: Context, input: Meeting) -> None: ...
 async def askant(ctx: Context, input: Askant) -> None: ...
 
 
@@ -65,6 +80,7 @@ def test_a_schedule_that_comes_seldom_is_one(expression: str):
         (number, None, "Cron('0 9 * * *'): input: Input should be a valid integer"),
         (order, {"total": "many"}, "total: Input should be a valid integer"),
         (order, {"sum": 1}, "total: Field required"),
+        (meeting, {"day": "2001-01-01", "room": 1}, "room: Input should be a valid string"),
         (nothing, 7, "Cron('0 9 * * *'): input: this workflow takes no input"),
         (anything, {"at": object()}, "value['at'] is a object"),
     ],
@@ -87,6 +103,8 @@ def test_a_fixed_input_that_does_not_fit_is_refused(fn: Any, input: Any, words: 
         (order, {"total": 1}),
         (order, Order(total=1)),
         (askant, {"name": "nobody can say yet"}),
+        (meeting, {"day": "2001-01-01"}),
+        (meeting, {"day": "2999-01-01", "room": "closed"}),
     ],
 )
 def test_an_input_that_fits_or_cannot_be_judged_is_accepted(fn: Any, input: Any):

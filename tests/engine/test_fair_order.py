@@ -185,6 +185,17 @@ def test_what_is_left_to_others_in_one_queue_is_claimed_from_another(ordered: An
     assert knowledge.anything_left()
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite's clock is the process's own")
+@pytest.mark.parametrize("p", [0, 2])
+def test_whose_lease_is_over_by_the_servers_clock_takes_nothing(ordered: Any, monkeypatch: pytest.MonkeyPatch, p: int):
+    """Its own process slept since it told the time, or its clock is slow."""
+    start(ordered, "acme", *inputs(p, 2))
+    worker, now = Worker().lease.worker_id, clock.now()
+    WorkerRow.objects.filter(id=worker).update(lease_until=now - timedelta(seconds=1))
+    monkeypatch.setattr(clock, "now", lambda: now - timedelta(seconds=5))
+    assert claims.claim(worker, ["default"], 2) == []
+
+
 @pytest.mark.parametrize("rank", [-7, 7])
 def test_a_priority_that_older_code_left_in_the_rank_is_no_privilege(ordered: Any, rank: int):
     """While a deploy rolls, processes from before the turns go on to write it there."""

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from pydantic import BaseModel, field_validator
 
 from flowapp import Context, Cron, Event, workflow
@@ -147,6 +148,16 @@ def test_a_trigger_and_a_workspace_that_cannot_be_installed_stop_no_other(monkey
     monkeypatch.setattr(Cron, "next", next_)
     schedules.install()
     assert sorted(row.workflow for row in Schedule.unscoped.all()) == ["a-bad"] * 3 + ["b-good"] * 3
+
+
+def test_where_all_are_installed_nothing_is_written():
+    for slug in ("one", "two"):
+        factories.workspace(slug)
+    workflow(name="hourly", triggers=[Cron("0 * * * *", input=1)])(takes)
+    schedules.install()
+    with CaptureQueriesContext(connection) as queries:
+        schedules.install()
+    assert [query["sql"].split()[0] for query in queries] == ["SELECT"] * (1 + 3)  # no transaction either
 
 
 def test_a_new_workspace_has_its_schedules_at_once():

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from flowapp.engine import clock
 from flowapp.integrations import delivery, outbox
 from flowapp.integrations.models import OutboxMessage
-from flowapp.integrations.outbox import GiveUp, TryAgain, put
+from flowapp.integrations.outbox import GiveUp, TryAgain, message, put, put_all
 from flowapp.tenancy import scope
 from flowapp.tenancy.scope import scoped
 from tests import factories
@@ -211,3 +212,53 @@ def test_a_receiver_alone_has_its_share_and_no_more(acme):
         "only": delivery.MOST_FOR_ONE,
         "other": 1,
     }
+
+
+def test_a_channel_without_receivers_has_all_of_its_workspaces_share(acme):
+    for number in range(10):
+        put("test", str(number), {})
+    assert len(delivery.claim("test", 50, Counter({(acme.pk, ""): 2}))) == delivery.MOST_EACH - 2
+
+
+def test_a_long_line_is_not_read_to_find_what_is_due(acme, sent):
+    put_all([message("test", str(number), {}, receiver="long") for number in range(4000)])
+    put("test", "last", {}, receiver="short", due_at=clock.now() + timedelta(seconds=1))
+    put("test", "much later", {}, receiver="none yet", due_at=clock.now() + timedelta(hours=1))
+    with scoped(factories.workspace().pk):
+        put("test", "first", {}, receiver="other")
+    clock.shift("1m")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    with CaptureQueriesContext(connection) as asked:
+        assert delivery.due_channels() == ["test"]
+        claimed = delivery.claim("test", 12, Counter())
+    assert Counter(one.receiver for one in claimed) == {"long": delivery.MOST_FOR_ONE, "short": 1, "other": 1}
+    reading = [one["sql"] for one in asked if one["sql"].split()[0] in ("SELECT", "WITH")]
+    assert len(reading) == 5
+    assert sum(map(_read_by, reading)) < 100
+
+
+def _read_by(sql):
+    """About how many rows a statement reads."""
+    if connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
+            return _rows(cursor.fetchone()[0][0]["Plan"])
+    steps = 0
+
+    def count():
+        nonlocal steps
+        steps += 1
+
+    connection.connection.set_progress_handler(count, 50)  # the instructions that some rows take
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql).fetchall()
+    finally:
+        connection.connection.set_progress_handler(None, 0)
+    return steps
+
+
+def _rows(plan):
+    own = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    return own + sum(map(_rows, plan.get("Plans", ())))

@@ -54,6 +54,31 @@ def test_what_steps_and_items_say_on_a_queue_is_their_runs(dispatcher, cast, sig
     assert [one["message"] for one in items] == ["began", "doubling 1", "doubling 2"]
 
 
+def test_who_follows_a_log_that_several_write_is_told_what_is_settled(dispatcher):
+    sent, plain = runs.start("ops-sends", None, by=SYSTEM), runs.start("ops-order", ORDER, by=SYSTEM)
+    dispatcher.drain(("default", "elsewhere"))
+    logbook.flush()
+    assert len(output.line_page(plain.id, settled=True)[0]) == 2  # one worker has it, and writes in order
+    assert output.line_page(sent.id, settled=True) == ([], "0")  # not yet, but there is more
+    clock.shift(output.UNSETTLED)
+    lines, following = output.line_page(sent.id, settled=True)
+    assert (len(lines), following) == (3, None)
+    assert len(output.line_page(sent.id, settled=True, limit=2)[0]) == 2
+
+
+def test_it_is_said_that_lines_are_left_out(dispatcher, monkeypatch):
+    monkeypatch.setattr(output, "CARRIED_SHOWN", 1)
+    sent = runs.start("ops-sends", None, by=SYSTEM)
+    dispatcher.drain(("default", "elsewhere"))
+    told, *others = [line[2] for line in logged(sent.id)]
+    assert "in more than 1 runs" in told
+    assert others == ["began", "doubling 1"]
+    (line, *_), following = output.line_page(sent.id, limit=1)
+    assert (line.message, following) == (told, str(line.id))
+    assert [one.message for one in output.line_page(sent.id, cursor=following)[0]] == ["doubling 1"]
+    assert output.lines(sent.id)[0][0].message == told
+
+
 def test_a_replayed_body_says_nothing_twice(cast):
     from flowapp.dispatch.immediate import ImmediateDispatcher
 

@@ -220,6 +220,6 @@ def test_the_operations_page_takes_as_many_queries_for_three_queues_as_for_one(
         Run.objects.filter(id=run.id).update(queue=f"q{number}")
     client = signed_in(cast.ana)
     client.get("/operations/")
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         page = client.get("/operations/")
     assert len(page.context["queues"]) == count

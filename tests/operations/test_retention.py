@@ -1,5 +1,7 @@
 """Retention: what ended long ago goes in batches, and nothing that is live or evidence ever does."""
 
+from datetime import timedelta
+
 import pytest
 
 from flowapp.audit.models import AuditEntry
@@ -152,6 +154,14 @@ def test_an_event_that_nobody_was_told_of_stays(dispatcher):
     keep(1)
     enforced("2d")
     assert Event.objects.count() == 1
+
+
+def test_an_event_that_was_looked_at_in_vain_all_the_time_goes(dispatcher):
+    events.publish("ops/x", {"n": 1}, by=SYSTEM)
+    Event.objects.update(looked=False, misses=9, look_at=clock.now() + timedelta(days=9), data=b"\x09\0")
+    keep(1)
+    enforced("2d")
+    assert (Event.objects.count(), EventKey.objects.count()) == (0, 0)
 
 
 def test_events_go_in_batches(dispatcher, monkeypatch):

@@ -47,7 +47,7 @@ CREATE TRIGGER torture_turn AFTER UPDATE ON engine_run FOR EACH ROW
 CREATE TRIGGER torture_fired AFTER UPDATE ON engine_wait FOR EACH ROW
     WHEN (OLD.arrival IS NULL AND NEW.arrival IS NOT NULL AND NEW.outcome = '') EXECUTE FUNCTION torture_fired();
 """
-WRITER = "flowapp"  # begins the name of a worker's sessions; its process id follows (flowapp.engine.sessions)
+WRITER = "flowapp"  # begins the name of a worker's sessions; its token and process id follow (flowapp.engine.sessions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _stored(row: tuple[Any, ...]) -> Stored:
 
 def _turn(row: tuple[Any, ...]) -> Turn:
     run_id, at, writer, was, status, taken, worker_was, worker, claims = row
-    pid = int(writer.split()[1]) if writer.startswith(WRITER) else 0
+    pid = int(writer.split()[2]) if writer.startswith(WRITER) else 0
     return Turn(run_id, _seconds(at), pid, was, status, taken, worker_was, worker, claims)
 
 

@@ -8,6 +8,7 @@ from flowapp.integrations.webhook_tables import InboundWebhook, WebhookEndpoint
 from flowapp.integrations.webhooks import endpoints, inbound, queries, receiving
 from flowapp.integrations.webhooks.paging import SHOWN
 from flowapp.tenancy.actors import SYSTEM
+from flowapp.tenancy.scope import scoped
 from tests.integrations.webhooks.receiver import receiving as receiver_at_work
 
 HOOK = {"input.name": "Shop", "input.scheme": "github", "input.event": "shop/{type}", "input.slug": "shop-1"}
@@ -49,9 +50,37 @@ def test_sending_the_form_of_an_endpoint_again_makes_no_second_one(ana):
     first, again = (ana.post("/webhooks/endpoints/new", sent) for _ in range(2))
     assert (again.status_code, again["Location"]) == (302, first["Location"])
     row = WebhookEndpoint.objects.get()
-    assert (first["Location"], row.pk) == (f"/webhooks/endpoints/{row.pk}/", form.context["id"])
+    assert first["Location"] == f"/webhooks/endpoints/{row.pk}/"
     ana.post("/webhooks/endpoints/new", ENDPOINT | {"id": "none of ours"})
     assert WebhookEndpoint.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"input.name": "Shop two"},
+        {"input.url": "https://example.com/other"},
+        {"input.events": "run.*"},
+        {"input.secret": "whsec_" + "A" * 43 + "="},
+    ],
+)
+def test_going_back_and_changing_the_form_makes_another_endpoint(ana, other):
+    sent = ENDPOINT | {"id": str(ana.get("/webhooks/endpoints/new").context["id"])}
+    first = ana.post("/webhooks/endpoints/new", sent)["Location"]
+    second, again = (ana.post("/webhooks/endpoints/new", sent | other) for _ in range(2))
+    assert first != second["Location"] == again["Location"]
+    assert ana.get(second["Location"]).status_code == 200
+    assert WebhookEndpoint.objects.count() == 2
+    assert ana.post("/webhooks/endpoints/new", sent)["Location"] == first
+
+
+def test_a_form_with_the_id_of_another_workspaces_endpoint_makes_ones_own(ana, cast):
+    with scoped(cast.globex.pk):
+        theirs = make_endpoint()
+    made = ana.post("/webhooks/endpoints/new", ENDPOINT | {"id": str(theirs.pk)})
+    row = WebhookEndpoint.objects.get()
+    assert (made.status_code, made["Location"]) == (302, f"/webhooks/endpoints/{row.pk}/")
+    assert row.pk != theirs.pk
 
 
 def test_a_secret_is_shown_on_its_own_page_only(ana):

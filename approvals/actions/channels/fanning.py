@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals.actions import eligibility, reaching
-from approvals.actions.channels import links, preferences
+from approvals.actions.channels import links, preferences, showing
 from approvals.actions.telling import CHANNEL, News
 from approvals.models import Assignment, Decision, Prompt
 from approvals.policies.notices import EMAIL, SLACK, Kind, When, Wishes
@@ -24,6 +24,7 @@ from flowapp.tenancy import queries as tenancy
 from flowapp.tenancy.models import Member
 
 _ASKING: Final = {News.ASKED: None, News.REMINDED: Kind.REMINDER, News.ESCALATED: Kind.ESCALATION}
+_ON_HELP: Final = frozenset({News.STUCK, News.EASED, News.ENDED})  # after these, who was asked to help reads it anew
 _AGAIN: Final = frozenset({Kind.REMINDER})  # news that somebody may get more than once about the same question
 _MENTION: Final = re.compile(r"@([\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
 
@@ -50,13 +51,17 @@ def fan_out(message: OutboxMessage) -> None:
         return
     news, round_ = News(message.payload["news"]), _Round(prompt, message.pk.hex, message.payload.get("only", ()))
     with transaction.atomic():
-        round_.slack = dict.fromkeys(slack.messages.shown_to(prompt.pk))
+        if news != News.EASED:
+            round_.slack = dict.fromkeys(slack.messages.shown_to(prompt.pk))
         if news in _ASKING and prompt.status == PromptStatus.PENDING:
             _ask(round_, news)
         if news == News.ENDED:
             _tell_of_the_end(round_)
         if news == News.STUCK and prompt.status == PromptStatus.PENDING:
             _tell_who_can_help(round_)
+        if news in _ON_HELP:
+            for member_id in slack.messages.shown_to(showing.stuck_of(prompt.pk)):
+                _queue(round_, SLACK, member_id, Kind.STUCK, about=showing.STUCK)
         for member_id, kind in round_.slack.items():
             _queue(round_, SLACK, member_id, kind)
         outbox.put_all(round_.out)
@@ -66,10 +71,11 @@ def _ask(round_: _Round, news: News) -> None:
     asked = _asked(round_.prompt, _ASKING[news])
     wishes = preferences.of_all([member.pk for member in asked])
     answered, sent = _have_answered(round_.prompt), links.issued_to(round_.prompt)
+    judge = eligibility.judge(round_.prompt)
     for member, kind in asked.items():
         if round_.only and str(member.pk) not in round_.only:
             continue
-        if member.pk in answered or not eligibility.may_count(round_.prompt, member):
+        if member.pk in answered or not judge.may_count(member):
             continue
         if slack.is_connected() and wishes[member.pk].when(kind, SLACK) == When.NOW:
             round_.slack[member.pk] = kind
@@ -123,7 +129,7 @@ def _tell_who_can_help(round_: _Round) -> None:
     for member in who:
         _mail(round_, member, Kind.STUCK, wishes[member.pk], asks=False)
         if slack.is_connected() and wishes[member.pk].when(Kind.STUCK, SLACK) == When.NOW:
-            _queue(round_, SLACK, member.pk, Kind.STUCK, about="stuck")
+            _queue(round_, SLACK, member.pk, Kind.STUCK, about=showing.STUCK)
 
 
 def _mail(round_: _Round, member: Member, kind: Kind, wishes: Wishes, *, asks: bool) -> None:

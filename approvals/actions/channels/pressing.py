@@ -35,6 +35,7 @@ _PATIENCE: Final = 1.5  # seconds, for all the locks of a press; Slack gives up 
 _STEP: Final = 0.05  # seconds that go by before the database is told how many are left
 _LEAST: Final = 0.001  # to PostgreSQL 0 is for ever
 _LOCKED: Final = "55P03"
+_MARKS: Final = ("SAVEPOINT", "ROLLBACK", "RELEASE")
 
 
 class Busy(Refused):
@@ -140,6 +141,10 @@ def _hurried() -> Iterator[None]:
 
     def within(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Mapping[str, Any]) -> Any:
         nonlocal allowed
+        if sql.startswith(_MARKS):
+            # Going back undoes what was told since, and in a transaction that failed nothing else is heard before it.
+            allowed = inf if sql.startswith("ROLLBACK") else allowed
+            return execute(sql, params, many, context)
         left = max(end - time.monotonic(), _LEAST)
         if allowed - left >= _STEP:
             allowed = left

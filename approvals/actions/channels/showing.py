@@ -23,6 +23,7 @@ from flowapp.tenancy.ids import uuid7
 from flowapp.tenancy.models import Member
 
 PRESS: Final = "prompt.decide"
+STUCK: Final = "stuck"
 _STYLES: Final = {"primary": "primary", "danger": "danger"}
 _SECTION: Final = 2900  # characters; Slack takes 3,000 in a block, 50 blocks in a message, 150 in a header
 _MOST_BLOCKS: Final = 40
@@ -40,8 +41,8 @@ def send(message: OutboxMessage) -> None:
     if payload.get("about") == "end":
         slack.messages.show(end_of(prompt_id), member, lambda: _ended(prompt_id))
         return
-    if payload.get("about") == "stuck":
-        slack.messages.show(uuid5(prompt_id, "stuck"), member, lambda: _stuck(prompt_id))
+    if payload.get("about") == STUCK:
+        slack.messages.show(stuck_of(prompt_id), member, lambda: _stuck(prompt_id))
         return
     slack.messages.show(prompt_id, member, lambda: shown(prompt_id, member))
     if payload["kind"] == Kind.REMINDER and _waits_for(prompt_id, member):
@@ -57,6 +58,11 @@ def put_again(prompt_id: UUID, member: Member) -> None:
 def end_of(prompt_id: UUID) -> UUID:
     """The subject of the message that tells its requester how a prompt ended."""
     return uuid5(prompt_id, "end")
+
+
+def stuck_of(prompt_id: UUID) -> UUID:
+    """The subject of the message that tells whoever can help that nobody can decide a prompt."""
+    return uuid5(prompt_id, STUCK)
 
 
 def shown(prompt_id: UUID, member: Member) -> Shown:
@@ -113,7 +119,8 @@ def _ended(prompt_id: UUID) -> Shown:
 def _stuck(prompt_id: UUID) -> Shown:
     view = queries.prompt_detail(prompt_id)
     why = question.stuck(view)
-    text = "\n".join([view.title, *(["This may never be decided.", *why] if why else ["Somebody can decide it now."])])
+    over = question.ending(view) or "Somebody can decide it now."
+    text = "\n".join([view.title, *(["This may never be decided.", *why] if why else [over])])
     return Shown(text[:_SECTION], [*_paragraphs(text), _actions([_link(view)])], worth_posting=bool(why))
 
 

@@ -32,7 +32,7 @@ def bring_up_to_date() -> None:
 def make(connection: BaseDatabaseWrapper) -> None:
     """All tables, and every migration noted as applied, in one transaction; the database is empty.
 
-    What a migration does to rows is left out: there are none.
+    What migrations do beside that is left out: there are no rows yet, and the rest is for PostgreSQL.
     """
     from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.recorder import MigrationRecorder

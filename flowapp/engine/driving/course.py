@@ -2,8 +2,8 @@
 
 Code may make new calls anywhere, so a recorded call that is missing may come yet, as long as the body awaits something
 new. What is new is what is not recorded, and what was recorded early: by code that had not come past all that was
-recorded before. Where a body awaits nothing new, nothing new can lead it to what is missing: that was left out. Then
-nothing that is not recorded begins any more.
+recorded before, or of which that is not known. Where a body awaits nothing new, nothing new can lead it to what is
+missing: that was left out. Then nothing that is not recorded begins any more.
 """
 
 from __future__ import annotations

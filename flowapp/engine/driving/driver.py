@@ -75,6 +75,12 @@ class RunDriver:
     def start(self) -> None:
         """Begin to execute the body."""
         try:
+            self._begin()
+        except Exception as error:
+            self._stop_for_attention(ending.by_fault(self.run, error))
+
+    def _begin(self) -> None:
+        try:
             definition = registry.find(self.run.workflow, self.run.version)
             args = (codec.decode(self.run.input, definition.input_type),) if definition.takes_input else ()
         except ValidationError as error:
@@ -82,7 +88,7 @@ class RunDriver:
         except UnknownWorkflow as missing:
             return self.executor.seek(self, missing)
         except Exception as error:
-            return self._stop_for_attention(NeedsAttention(str(error)))
+            return self._stop_for_attention(NeedsAttention(failures.message(error)))
         self._definition = definition
         self.runtime.input = args[0] if args else None
         context = contextvars.Context()
@@ -103,13 +109,15 @@ class RunDriver:
         if self.over:
             return
         self.over = True
-        if self._park is not None:
-            self._park.cancel()
-        for call in self.runtime.calls.values():
-            if call.task is not None:
-                call.task.cancel()
-        self.loop.drop()
-        self.finished(self)
+        try:
+            if self._park is not None:
+                self._park.cancel()
+            for call in self.runtime.calls.values():
+                if call.task is not None:
+                    call.task.cancel()
+            self.loop.drop()
+        finally:
+            self.finished(self)
 
     def nudge(self) -> None:
         """Something may have arrived: look."""
@@ -130,20 +138,14 @@ class RunDriver:
         try:
             self._advance(self._main)
         except Exception as error:
-            self._stop_for_attention(self._fault(error))
+            self._stop_for_attention(ending.by_fault(self.run, error))
         finally:
             self._pumping = False
 
     def broke(self, error: Exception) -> None:
         """Something of this run failed beside the pump: in the task of a step, or while an answer was taken in."""
-        self.attend(self._fault(error))
+        self.attend(ending.by_fault(self.run, error))
         self.executor.loop.call_soon(self._heed)
-
-    def _fault(self, error: Exception) -> NeedsAttention:
-        """A fault of the engine itself must not leave the run held by a live worker for ever."""
-        logger.error("run %s: the engine failed", self.run.id, exc_info=error, extra=whereabouts.fields(self.run))
-        what = f"{type(error).__name__}: {failures.message(error)}"
-        return NeedsAttention(f"the engine failed on this run: {what}")
 
     def _heed(self) -> None:
         if self._attention is not None and not self.over:
@@ -289,7 +291,7 @@ class RunDriver:
                 self.ask(self.write(open_=True))
             return
         if self._pausing:
-            return self.ask(self.write(open_=True, suspend=True))
+            return self.ask(self.write(open_=True, suspend=True, pausing=True))
         if self.waits.asking:
             return self._stop_for_attention(delivery.asked(next(iter(self.waits.asking.values()))))
         if not self.waits:
@@ -326,6 +328,12 @@ class RunDriver:
         self.executor.store.submit(write, lambda outcome: self._recorded(entry, row, outcome))
 
     def _recorded(self, entry: Entry, row: CheckpointRow, outcome: Outcome) -> None:
+        try:
+            self._take_in(entry, row, outcome)
+        except Exception as error:
+            self.broke(error)
+
+    def _take_in(self, entry: Entry, row: CheckpointRow, outcome: Outcome) -> None:
         self.outbox.note_answer()
         if self.lost(outcome):
             return
@@ -412,7 +420,10 @@ class RunDriver:
         return False
 
     def _noted(self, outcome: Outcome) -> None:
-        self.lost(outcome)
+        try:
+            self.lost(outcome)
+        except Exception as error:
+            self.broke(error)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

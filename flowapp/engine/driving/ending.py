@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from django.core.exceptions import SynchronousOnlyOperation
 
-from flowapp.engine import codec, failures
+from flowapp.engine import codec, failures, whereabouts
 from flowapp.engine.errors import ContinueAsNew, NeedsAttention, NotInBody
-from flowapp.engine.records import End, Recorded
+from flowapp.engine.models import Run
+from flowapp.engine.records import End, Recorded, Write
 from flowapp.engine.registry import WorkflowDefinition
 from flowapp.engine.replay import Replay
 from flowapp.engine.states import RunStatus
+
+logger = logging.getLogger("flowapp.engine")
 
 
 def end_of(main: asyncio.Task[Any], definition: WorkflowDefinition[Any, Any], replay: Replay[Recorded]) -> End:
@@ -31,6 +35,19 @@ def end_of(main: asyncio.Task[Any], definition: WorkflowDefinition[Any, Any], re
         raise
     except Exception as wrong:  # the output, or the new input, cannot be stored
         return End(RunStatus.FAILED, error=failures.describe(wrong))
+
+
+def by_fault(run: Run, error: Exception) -> NeedsAttention:
+    """A fault of the engine itself must not leave a run held by a live worker for ever: a person is asked."""
+    logger.error("run %s: the engine failed", run.id, exc_info=error, extra=whereabouts.fields(run))
+    what = f"{type(error).__name__}: {failures.message(error)}"
+    return NeedsAttention(f"the engine failed on this run: {what}")
+
+
+def undriven(run: Run, error: Exception) -> Write:
+    """The end of a run that could not even be taken up."""
+    end = End(RunStatus.NEEDS_ATTENTION, error=failures.describe(by_fault(run, error)))
+    return Write(run.id, run.workspace_id, run.fence, parent_id=run.parent_id, limit_id=run.limit_id, end=end)
 
 
 def _named(error: BaseException) -> BaseException:

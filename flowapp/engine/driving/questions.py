@@ -38,6 +38,12 @@ class Questions:
             self.look(write)
 
     def _answered(self, outcome: Outcome) -> None:
+        try:
+            self._take(outcome)
+        except Exception as error:
+            self._driver.broke(error)
+
+    def _take(self, outcome: Outcome) -> None:
         self.open -= 1
         if self._driver.lost(outcome):
             return

@@ -27,6 +27,7 @@ class Writes:
         open_: bool = False,
         collect: bool = False,
         suspend: bool = False,
+        pausing: bool = False,
         requeue: bool = False,
         end: End | None = None,
     ) -> Write:
@@ -45,6 +46,7 @@ class Writes:
             open=waits.to_open() if open_ else (),
             collect=collect,
             suspend=suspend,
+            pausing=pausing,
             requeue=requeue,
             end=end,
             early=bool(checkpoints) and waits.early,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -89,7 +90,7 @@ def _choose_and_take(
         now = clock.now()
         chosen = Run.unscoped.filter(id__in=ids)
         if leased:
-            chosen = chosen.filter(models.Exists(Worker.objects.filter(id=worker_id, lease_until__gt=now)))
+            chosen = chosen.filter(models.Exists(_leased(worker_id, now)))
         taken = chosen.update(
             status=RunStatus.RUNNING,
             worker_id=worker_id,
@@ -102,6 +103,14 @@ def _choose_and_take(
         )
         return ids if taken else []
     return ids
+
+
+def _leased(worker_id: UUID, now: datetime) -> models.QuerySet[Worker]:
+    """The worker, if it has its lease; by the server's clock too, as in PostgreSQL's own statement (postgresql.py)."""
+    told: Any = Value(now, output_field=models.DateTimeField())
+    if connection.vendor == "postgresql":
+        told = Greatest(told, models.Func(function="clock_timestamp", output_field=models.DateTimeField()))
+    return Worker.objects.filter(id=worker_id, lease_until__gt=told)
 
 
 @transaction.atomic
@@ -207,10 +216,10 @@ def _recorded(run_ids: Sequence[UUID]) -> Iterable[tuple[UUID, Recorded]]:
     )  # fmt: skip
     for run_id, name, occurrence, seq, kind, status, args_hash, output, error, ended_at, length, early in rows:
         stored, size = None if output is None else bytes(output), length or 0
-        large, known = size > PRELOAD_BYTES, bytes(args_hash)
+        large, known, unproven = size > PRELOAD_BYTES, bytes(args_hash), early is not False
         yield (
             run_id,
-            Recorded(name, occurrence, seq, kind, status, known, stored, error, ended_at, size, large, early),
+            Recorded(name, occurrence, seq, kind, status, known, stored, error, ended_at, size, large, unproven),
         )
 
 

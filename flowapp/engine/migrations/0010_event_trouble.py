@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="event",
             name="misses",
-            field=models.PositiveIntegerField(db_default=0, default=0, help_text="How often looking at it failed."),
+            field=models.IntegerField(db_default=0, default=0, help_text="How often looking at it failed."),
         ),
         migrations.AddField(
             model_name="event",

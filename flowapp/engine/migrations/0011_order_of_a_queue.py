@@ -5,15 +5,16 @@ As before, the index holds only runs with a priority that wait in line, and thos
 
 from django.db import migrations, models
 
-from ._long import TAKES_LONG
+from ._long import AddIndexBeside
 
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [("engine", "0010_event_trouble")]
 
     operations = [
-        TAKES_LONG,
-        migrations.AddIndex(
+        AddIndexBeside(
             model_name="run",
             index=models.Index(
                 models.F("queue"),

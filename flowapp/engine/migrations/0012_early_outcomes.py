@@ -11,9 +11,8 @@ class Migration(migrations.Migration):
             model_name="checkpoint",
             name="early",
             field=models.BooleanField(
-                db_default=False,
-                default=False,
-                help_text="Whether it was recorded while calls recorded before had not been made.",
+                null=True,
+                help_text="Whether it was recorded while calls recorded before had not been made; null is not known.",
             ),
         ),
     ]

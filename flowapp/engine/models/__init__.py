@@ -168,10 +168,10 @@ class Checkpoint(OfRun):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
     fence = models.BigIntegerField()
+    # Without a default: what processes insert that do not know it is not proof of anything.
     early = models.BooleanField(
-        default=False,
-        db_default=False,
-        help_text="Whether it was recorded while calls recorded before had not been made.",
+        null=True,
+        help_text="Whether it was recorded while calls recorded before had not been made; null is not known.",
     )
 
 
@@ -254,7 +254,8 @@ class Event(ScopedModel):
     looked = models.BooleanField(default=False)
     found = models.JSONField(null=True, help_text="What it matched and what not, once it was looked at.")
     # With defaults in the database: while a deploy rolls, processes that do not know them insert, too.
-    misses = models.PositiveIntegerField(default=0, db_default=0, help_text="How often looking at it failed.")
+    # No check of its sign: the database would read the whole table to add it.
+    misses = models.IntegerField(default=0, db_default=0, help_text="How often looking at it failed.")
     look_at = models.DateTimeField(null=True, help_text="When to look next, after it failed.")
     trouble = models.TextField(blank=True, default="", db_default="", help_text="Why it failed last.")
 
@@ -267,7 +268,7 @@ class Event(ScopedModel):
         indexes = (
             models.Index(F("workspace"), F("name"), F("id"), name="event_by_name"),
             models.Index(F("workspace"), F("id"), name="event_oldest"),
-            models.Index(F("id"), condition=Q(looked=False), name="event_to_look"),
+            models.Index(F("look_at"), F("id"), condition=Q(looked=False), name="event_to_look_at"),
         )
 
 
@@ -342,6 +343,13 @@ class Worker(models.Model):
     kind = models.CharField(max_length=20)
     host = models.CharField(max_length=255)
     pid = models.IntegerField()
+    token = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Of its process, for its sessions' names; none once it stopped in order.",
+    )
     queues = models.JSONField(default=list)
     knows = models.JSONField(default=list, db_default=[], help_text='The workflows it has, as "name@version".')
     concurrency = models.IntegerField()

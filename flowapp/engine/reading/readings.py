@@ -13,7 +13,6 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Count, Min
-from django.db.models.functions import Coalesce
 
 from flowapp.engine import clock, crons, registry
 from flowapp.engine.models import READY, BulkJob, Event, Limit, Run, Timer, Wait, Worker
@@ -74,7 +73,7 @@ def oldest_due(lines: Iterable[Queue] | None = None) -> Due | None:
         "a start that flow control put off": _oldest(
             Limit.unscoped.filter(due_at__lte=now, workflow__in=known), "due_at"
         ),
-        "an event that nobody was told of": _oldest(_untold(now), "since"),
+        "an event that nobody was told of": _untold_since(now),
     }
     due = [(since, what) for what, since in found.items() if since is not None]
     if not due:
@@ -83,20 +82,23 @@ def oldest_due(lines: Iterable[Queue] | None = None) -> Due | None:
     return Due(what, since, max(0.0, (now - since).total_seconds()))
 
 
-def _untold(now: datetime) -> models.QuerySet[Event]:
-    """Events to be looked at; those that failed are due when they are tried again, and shown otherwise."""
-    return Event.unscoped.filter(looked=False).annotate(since=Coalesce("look_at", "created_at")).filter(since__lte=now)
+def _untold_since(now: datetime) -> datetime | None:
+    """Of events to be looked at; those that failed are due when they are tried again, and shown otherwise."""
+    untold = Event.unscoped.filter(looked=False)
+    new = untold.filter(look_at__isnull=True).order_by("id").values_list("created_at", flat=True).first()
+    again = _oldest(untold.filter(look_at__lte=now), "look_at")
+    return min((at for at in (new, again) if at is not None and at <= now), default=None)
 
 
 def stuck_events(workspace_id: UUID) -> list[Event]:
-    """The latest events of a workspace that could not be handled so far; they are tried again."""
-    stuck = Event.unscoped.filter(workspace_id=workspace_id, looked=False, misses__gt=0)
-    return list(stuck.order_by("-id").defer("data")[:SHOWN_EVENTS])
+    """Events of a workspace that could not be handled so far, those first that are tried again last."""
+    stuck = Event.unscoped.filter(workspace_id=workspace_id, looked=False, look_at__isnull=False)
+    return list(stuck.order_by("-look_at", "-id").defer("data")[:SHOWN_EVENTS])
 
 
 def count_stuck_events() -> int:
     """How many there are, over all workspaces."""
-    return Event.unscoped.filter(looked=False, misses__gt=0).count()
+    return Event.unscoped.filter(looked=False, look_at__isnull=False).count()
 
 
 def live_runs(workspace_id: UUID | None = None) -> dict[str, int]:

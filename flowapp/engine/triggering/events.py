@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from flowapp.engine import arrivals, clock, codec, expressions, facts, failures, registry, sweep, waits
 from flowapp.engine.errors import IdempotencyConflict, InvalidInput
@@ -294,21 +294,15 @@ def look_back(run_id: UUID, name: str, occurrence: int) -> None:
         Wait.objects.filter(run_id=run_id, name=name, occurrence=occurrence).update(looked=True)
 
 
-def hops_to(run_id: UUID) -> int:
-    """The hops of the last event that a run took: what it publishes then may be the answer to that."""
-    last = EventTaken.objects.filter(run_id=run_id).order_by("-event_id").values("event_id")[:1]
-    sender = Event.objects.filter(pk__in=last).values_list("sender", flat=True).first()
-    return facts.hops_of(sender)
-
-
 @sweep.chore
 def look_again() -> None:
     """Look for what a crash kept from being looked at."""
     late = clock.now() - sweep.GRACE
     by_workspace: dict[UUID, list[UUID]] = {}
-    on_time = Q(look_at__isnull=True) | Q(look_at__lte=clock.now())  # those that failed have to wait
-    events = Event.unscoped.filter(on_time, looked=False, created_at__lt=late)
-    for event_id, workspace_id in _events.take(events.values_list("id", "workspace_id"), sweep.BATCH):
+    events = Event.unscoped.filter(looked=False, created_at__lt=late).values_list("id", "workspace_id")
+    new = _events.take(events.filter(look_at__isnull=True), sweep.BATCH)
+    failed = events.filter(look_at__lte=clock.now()).order_by("look_at", "id")[: sweep.BATCH]  # the others wait
+    for event_id, workspace_id in [*new, *failed]:
         by_workspace.setdefault(workspace_id, []).append(event_id)
     for workspace_id, event_ids in by_workspace.items():
         look_all(event_ids, workspace_id)

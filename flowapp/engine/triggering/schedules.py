@@ -56,7 +56,7 @@ def _next_slots(now: datetime) -> Slots:
 def _install_in(workspace_id: UUID, slots: Slots, now: datetime) -> None:
     """Where it fails, other workspaces still get theirs, and this one is tried again within a minute."""
     try:
-        with scoped(workspace_id), transaction.atomic():
+        with scoped(workspace_id):
             _install_here(slots, now)
     except (OperationalError, InterfaceError):
         raise  # it would fail for the others, too
@@ -65,17 +65,22 @@ def _install_in(workspace_id: UUID, slots: Slots, now: datetime) -> None:
 
 
 def _install_here(slots: Slots, now: datetime) -> None:
+    """Read, and write only what is to be changed: mostly that is nothing."""
     known = {(row.workflow, row.expression, row.zone): row for row in Schedule.objects.all()}
     seen = [row.pk for key, row in known.items() if key in slots and row.seen_at < now - SEEN_EVERY]
-    Schedule.objects.filter(pk__in=seen).update(seen_at=now)
-    gone = [row.pk for key, row in known.items() if key not in slots]
-    Schedule.objects.filter(pk__in=gone, seen_at__lt=now - FORGOTTEN_AFTER).delete()
+    forgotten = now - FORGOTTEN_AFTER
+    gone = [row.pk for key, row in known.items() if key not in slots and row.seen_at < forgotten]
     missing = [
         Schedule(workflow=key[0], expression=key[1], zone=key[2], next_at=slot, seen_at=now)
         for key, slot in slots.items()
         if slot is not None and key not in known
     ]
-    Schedule.objects.bulk_create(missing, ignore_conflicts=True)
+    if not (seen or gone or missing):
+        return
+    with transaction.atomic():
+        Schedule.objects.filter(pk__in=seen).update(seen_at=now)
+        Schedule.objects.filter(pk__in=gone, seen_at__lt=forgotten).delete()
+        Schedule.objects.bulk_create(missing, ignore_conflicts=True)
 
 
 @receiver(recorded, dispatch_uid="flowapp.engine.schedules")

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import batched
 
 from django.db import transaction
+from django.db.models import Q
 
 from flowapp import audit
 from flowapp.engine import codec, expressions
@@ -24,19 +25,30 @@ def let_go(before: datetime, *, by: Actor) -> bool:
 
 @transaction.atomic
 def _events(before: datetime, by: Actor) -> bool:
-    """Not one that a run could still take: a wait looks back to its run's start, also in a run that is retried."""
+    """Not one that a run could still take: a wait looks back to its run's start, also in a run that is retried.
+
+    Nor one that was not looked at; but what was looked at in vain all the time is not kept for ever.
+    """
     oldest = Run.objects.order_by("id").values_list("created_at", flat=True).first()
     before = before if oldest is None else min(before, oldest)
-    old = list(Event.objects.filter(created_at__lt=before, looked=True).order_by("id").only("id", "data")[:BATCH])
+    over = Event.objects.filter(Q(looked=True) | Q(look_at__isnull=False), created_at__lt=before)
+    old = list(over.order_by("id").only("id", "data")[:BATCH])
     if not old:
         return False
-    keys = [(key, event.id) for event in old for key in set(expressions.keys(codec.plain(event.data)))]
+    keys = [(key, event.id) for event in old for key in _keys(event)]
     for some in batched(keys, AT_ONCE):
         EventKey.objects.filter(pk__in=some).delete()
     Event.objects.filter(id__in=[event.id for event in old]).delete()
     after = {"events": len(old), "before": before.isoformat(), "first": str(old[0].id), "last": str(old[-1].id)}
     audit.record(by=by, verb="events.deleted", target="retention", after=after)
     return len(old) == BATCH
+
+
+def _keys(event: Event) -> set[bytes]:
+    try:
+        return set(expressions.keys(codec.plain(event.data)))
+    except ValueError:  # its data cannot be read any more; then its rows are looked for one by one
+        return {bytes(match) for match in EventKey.objects.filter(event_id=event.id).values_list("match", flat=True)}
 
 
 @transaction.atomic

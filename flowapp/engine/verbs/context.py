@@ -378,13 +378,14 @@ async def _append(chunk: Any) -> Any:
 
 
 def _publish_event(name: str, data: Any) -> None:
+    from flowapp.engine import facts
     from flowapp.engine.triggering import events
 
     asker = _asker()
     # An inbound webhook is a system too, and an event in its name would be another delivery.
     by = SYSTEM.joined_by(asker) if asker.kind == "system" else asker
     here = whereabouts.here()
-    hops = max(by.hops, events.hops_to(here.run_id)) if here else by.hops
+    hops = max(by.hops, facts.hops_to(here.run_id)) if here else by.hops
     events.publish(name, data, by=replace(by, hops=hops), id=step.idempotency_key)
 
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, Max
 
-from flowapp.engine import queries, registry
+from flowapp.engine import clock, queries, registry
 from flowapp.engine.errors import RunNotFound
 from flowapp.engine.models import Checkpoint, LogLine, Run
 
 LINES_SHOWN = 200
 CHUNKS_SHOWN = 200
 CARRIED_SHOWN = 1000  # runs that carry steps and items, whose lines are looked for
+# What is younger may be followed by lines before it: several workers write them, each in a transaction of its own.
+UNSETTLED = timedelta(seconds=2)
+_LEFT_OUT = (
+    "This run has sent steps and items to queues in more than {:,} runs. What the later of these logged is not shown "
+    "here, but with each of them, below its own step."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +53,49 @@ class StreamTail:
 
 def lines(run_id: UUID, *, before: int | None = None, limit: int = LINES_SHOWN) -> tuple[list[Line], int | None]:
     """The last lines of a run's log, oldest first, and from where to read on backwards."""
-    carried = _carried(run_id)
+    carried, all_ = _carried(run_id)
     found = LogLine.objects.filter(run_id__in=[run_id, *carried]).order_by("-id")
     page = list((found.filter(id__lt=before) if before else found)[: limit + 1])
     shown = [_line(row, carried) for row in reversed(page[:limit])]
-    return shown, shown[0].id if len(page) > limit else None
+    return shown if all_ else _saying_so(shown), shown[0].id if len(page) > limit else None
 
 
-def line_page(run_id: UUID, *, cursor: str | None = None, limit: int = 50) -> tuple[list[Line], str | None]:
-    """The log of a run from its beginning, page by page. Raises RunNotFound, ValueError for a strange cursor."""
+def line_page(
+    run_id: UUID, *, cursor: str | None = None, limit: int = 50, settled: bool = False
+) -> tuple[list[Line], str | None]:
+    """The log of a run from its beginning, page by page. Raises RunNotFound, ValueError for a strange cursor.
+
+    `settled` is for who goes on from the last line it was given: none is given that an earlier one may follow yet, and
+    a page that is short for that has a next one.
+    """
     if not Run.objects.filter(pk=run_id).exists():
         raise RunNotFound(f"there is no run {run_id} in this workspace")
-    carried = _carried(run_id)
-    found = LogLine.objects.filter(run_id__in=[run_id, *carried], id__gt=int(cursor or 0)).order_by("id")
+    since = int(cursor or 0)
+    carried, all_ = _carried(run_id)
+    found = LogLine.objects.filter(run_id__in=[run_id, *carried], id__gt=since).order_by("id")
     page = [_line(row, carried) for row in found[: limit + 1]]
-    return page[:limit], str(page[limit - 1].id) if len(page) > limit else None
+    following = str(page[limit - 1].id) if len(page) > limit else None
+    if settled and carried:
+        until = clock.now() - UNSETTLED
+        old = list(takewhile(lambda line: line.at <= until, page))
+        if len(old) < min(len(page), limit):
+            page, following = old, str(old[-1].id if old else since)
+    return page[:limit] if all_ or since else _saying_so(page[:limit]), following
 
 
-def _carried(run_id: UUID) -> dict[UUID, str]:
+def _carried(run_id: UUID) -> tuple[dict[UUID, str], bool]:
     """The small runs that carry this one's steps and items on queues, each with the wait for it: what they log is this
-    run's."""
+    run's. And whether these are all."""
     below = Run.objects.filter(parent_id=run_id, workflow__in=registry.own()).order_by("id")
-    return dict(below.values_list("id", "parent_wait")[:CARRIED_SHOWN])
+    found = list(below.values_list("id", "parent_wait")[: CARRIED_SHOWN + 1])
+    return dict(found[:CARRIED_SHOWN]), len(found) <= CARRIED_SHOWN
+
+
+def _saying_so(lines: list[Line]) -> list[Line]:
+    """These lines, with one before them that says that others are left out."""
+    message = _LEFT_OUT.format(CARRIED_SHOWN)
+    told = [replace(one, level="WARNING", logger="flowapp", step="", message=message, fields={}) for one in lines[:1]]
+    return told + lines
 
 
 def _line(row: LogLine, carried: Mapping[UUID, str]) -> Line:

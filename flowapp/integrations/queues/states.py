@@ -16,16 +16,22 @@ from .sources import Source
 
 logger = logging.getLogger("flowapp.integrations")
 SAY_EVERY = timedelta(seconds=30)  # also when nothing changed
+SILENT = timedelta(seconds=90)  # longer than a worker that fails says nothing: its pause, the try, and SAY_EVERY
 LONGEST_ERROR = 500  # characters
 
 
 class Telling:
-    """Says for one source how it does: at each change, and now and then."""
+    """Says for one source how it does: at each change, and now and then.
+
+    All workers say it in one row, where a failure stands until the worker that told of it last reads again, or says
+    nothing more: others may well read all the while.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._said: bool | None = None  # whether it could be read
         self._again_at: datetime | None = None
+        self._failed_at: datetime | None = None  # when it said last that it cannot
 
     def reads(self) -> None:
         """It can be read."""
@@ -53,7 +59,14 @@ class Telling:
         with scoped(workspace.pk):
             place = {"source": self._source.label, "place": self._source.place}
             row, _ = QueueState.objects.get_or_create(**place, defaults={"told_at": now})
+            if error is None and row.failing_since and self._fails_elsewhere(row, now):
+                return
             row.told_at = now
             row.failing_since = None if error is None else row.failing_since or now
             row.error = "" if error is None else f"{type(error).__name__}: {failures.message(error)}"[:LONGEST_ERROR]
             row.save(update_fields=["told_at", "failing_since", "error"])
+        self._failed_at = None if error is None else now
+
+    def _fails_elsewhere(self, row: QueueState, now: datetime) -> bool:
+        """Whether another worker said lately that it cannot read."""
+        return row.told_at != self._failed_at and row.told_at > now - SILENT

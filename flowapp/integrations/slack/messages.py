@@ -24,7 +24,7 @@ from flowapp.integrations.slack.client import client, delivering
 from flowapp.integrations.slack_tables import SlackConnection, SlackMessage
 from flowapp.tenancy.models import Member
 
-_BUSY: Final = timedelta(minutes=1)  # longer than posting may take
+_BUSY: Final = timedelta(minutes=1)  # longer than posting takes, almost always
 _GONE: Final = frozenset({"message_not_found", "channel_not_found", "cant_update_message", "is_inactive"})
 
 
@@ -43,6 +43,8 @@ class Shown:
         return any("url" not in one for one in elements)
 
 
+_TWICE: Final = "This was posted twice. Look at the other message."
+_STRAY: Final = Shown(_TWICE, [{"type": "section", "text": {"type": "plain_text", "text": _TWICE}}])
 type Render = Callable[[], Shown]
 
 
@@ -72,7 +74,14 @@ def _write(slack: WebClient, row: SlackMessage, member: Member, shown: Shown) ->
     elif shown.worth_posting and (account := people.account_of(member, slack)):
         let_go()
         posted = slack.chat_postMessage(channel=account, text=shown.text, blocks=shown.blocks, unfurl_links=False)
-        row.channel, row.ts = str(posted["channel"]), str(posted["ts"])
+        _keep(slack, row, str(posted["channel"]), str(posted["ts"]))
+
+
+def _keep(slack: WebClient, row: SlackMessage, channel: str, ts: str) -> None:
+    """Know where it was posted, at once, however long that took; of two that were posted the first one known stays."""
+    if not SlackMessage.objects.filter(pk=row.pk, ts="").update(channel=channel, ts=ts):
+        _update(slack, SlackMessage(channel=channel, ts=ts), _STRAY)
+    row.refresh_from_db(fields=["channel", "ts"])
 
 
 def remark(subject: UUID, member: Member, text: str) -> None:
@@ -125,9 +134,9 @@ def _update(slack: WebClient, row: SlackMessage, shown: Shown) -> None:
 
 @contextmanager
 def _alone(row: SlackMessage, until: datetime, *, held: bool = False) -> Iterator[None]:
-    """Nobody else writes the message meanwhile, as it was when the row was read; then keep what the row says.
+    """Nobody else writes the message meanwhile, as it was when the row was read; then keep whether it is live.
 
-    `held`: it was created that way.
+    `held`: it was created that way. Who took too long, so that another may have written it too, has to write it again.
     """
     same = SlackMessage.objects.filter(pk=row.pk, channel=row.channel, ts=row.ts, live=row.live)
     free = same.filter(Q(busy_until=None) | Q(busy_until__lte=clock.now()))
@@ -137,4 +146,6 @@ def _alone(row: SlackMessage, until: datetime, *, held: bool = False) -> Iterato
         yield
     finally:
         mine = SlackMessage.objects.filter(pk=row.pk, busy_until=until)
-        mine.update(busy_until=None, channel=row.channel, ts=row.ts, live=row.live)
+        kept = mine.update(busy_until=None, live=row.live)
+    if not kept:
+        raise TryAgain("writing the message took too long", after=0.5)

@@ -4,12 +4,13 @@
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.http import HttpResponse
 from django.test import Client
+from django.test.html import Element, parse_html
 
 from approvals.actions.channels import links
 from approvals.models import Prompt
@@ -21,6 +22,7 @@ from tests import factories
 from tests.slack_server import Message, SlackServer, pressed, submitted
 
 SIGN_IN = 401
+_SPEAKS = {("role", "alert"), ("role", "status")}
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Web:
             if answer.context and (review := (answer.context["selected"] or {}).get("review")):
                 answer = client.post(path, _confirmed(review))
             signed_out = "/login/" in answer.get("Location", "")
-            return Told(SIGN_IN if signed_out else answer.status_code, answer.content.decode())
+            return Told(SIGN_IN if signed_out else answer.status_code, _said(answer.content))
 
         return send
 
@@ -118,7 +120,7 @@ class Mail:
             answer = Client().post(path, {"outcome": outcome, "reasoning": reason, **_typed(filled)})
             if answer.context and (review := answer.context.get("review")):
                 answer = Client().post(path, _confirmed(review))
-            return Told(answer.status_code, answer.content.decode())
+            return Told(answer.status_code, _said(answer.content))
 
         return send
 
@@ -156,6 +158,20 @@ class Slack:
         if said.get("response_action") == "update":
             return self._submit(said["view"], user, reason, {})
         return Told(None, " ".join(said["errors"].values())) if said else Told(200, "")
+
+
+def _said(page: bytes) -> str:
+    """What an alert or a status on a page says; the rest of it may hold the same words by chance."""
+
+    def texts(node: Element | str, speaks: bool) -> Iterator[str]:
+        if isinstance(node, str):
+            yield from [node] if speaks else []
+            return
+        speaks = speaks or not _SPEAKS.isdisjoint(node.attributes)
+        for child in node.children:
+            yield from texts(child, speaks)
+
+    return " ".join(texts(parse_html(page.decode()), False))
 
 
 def _typed(filled: Filled | None) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.test import Client
+from slack_sdk import WebClient
 
 from approvals import actions
-from approvals.actions.channels import pressing
+from approvals.actions.channels import pressing, showing
 from approvals.models import Decision, Prompt
 from flowapp.engine import clock, runs
 from flowapp.engine.models import Run
@@ -241,6 +242,18 @@ def test_the_locks_of_one_press_share_its_patience(asked, cast, slack, call, del
     assert took < 1.2 + 1.5  # what it takes to wait for each by itself
 
 
+@locks_rows
+def test_a_failure_within_a_press_leaves_it_its_patience(cast):
+    left = []
+    with transaction.atomic(), pressing._hurried(), connection.cursor() as cursor:
+        for fails in ("SELECT 1 / 0", "SELECT 1 / (pg_sleep(0.06) IS NULL)::int"):
+            with pytest.raises(DataError), transaction.atomic():
+                cursor.execute(fails)
+            cursor.execute("SHOW lock_timeout")
+            left.append(int(cursor.fetchone()[0].removesuffix("ms")))
+    assert 1000 < left[1] <= left[0] - 60 <= 1440
+
+
 def test_a_slack_that_opens_no_dialog_is_not_waited_for(asked, slack, call, deliver):
     _, message = asked()
     slack.hang = threading.Event()
@@ -314,6 +327,37 @@ def test_a_message_posted_twice_loses_its_buttons_when_pressed(dispatcher, cast,
     deliver()
     assert slack.live_buttons() == []
     assert Decision.objects.count() == 1
+
+
+@pytest.mark.parametrize("meanwhile", ["shown again", "decided"])
+def test_a_message_that_takes_over_a_minute_to_post_is_not_forgotten(
+    dispatcher, cast, slack, deliver, monkeypatch, meanwhile
+):
+    _, prompt = ask()
+    post, posted = WebClient.chat_postMessage, []
+
+    def post_slowly(*args, **given):
+        answer = post(*args, **given)
+        posted.append(answer)
+        if len(posted) == 1:  # and before we hear that it stands there, another takes us for lost
+            clock.shift("61s")
+            if meanwhile == "decided":
+                decide(prompt, cast.bo)
+            else:
+                showing.put_again(prompt.pk, cast.bo)
+            deliver()
+        return answer
+
+    monkeypatch.setattr(WebClient, "chat_postMessage", post_slowly)
+    deliver()
+    clock.shift("10s")
+    deliver()
+    assert len([one for one in slack.of(BO) if one.buttons]) == (meanwhile == "shown again")
+    if meanwhile == "shown again":
+        decide(prompt, cast.bo)
+        deliver()
+    assert slack.live_buttons() == []
+    assert SlackMessage.objects.get(member=cast.bo).ts in {one.ts for one in slack.of(BO)}
 
 
 def test_a_message_being_written_is_not_written_by_another(asked, cast, slack, deliver):

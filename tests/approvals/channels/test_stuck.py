@@ -21,7 +21,7 @@ def triage(cast):
 
 
 def test_the_administrators_are_told_once(dispatcher, cast, triage, slack, deliver):
-    _, prompt = ask(assign="agent:triage", risk="high", title="Pay?")
+    run, prompt = ask(assign="agent:triage", risk="high", title="Pay?")
     deliver()
     (told,) = mail.outbox
     assert (told.to, told.subject) == (["ana@example.com"], "May never be decided: Pay?")
@@ -30,10 +30,32 @@ def test_the_administrators_are_told_once(dispatcher, cast, triage, slack, deliv
         assert f"/inbox/{prompt.pk}/" in str(part)
         assert "/decide/" not in str(part)
     (shown,) = slack.messages.values()
-    assert "may never be decided" in str(shown)
+    assert "may never be decided" in shown.words
     actions.reassign(prompt.pk, to=["role:manager"], by=factories.actor(cast.ana), channel="web")
     deliver()
     assert [one.to for one in mail.outbox[1:]] == [["bo@example.com"]]
+    assert ("never" in shown.words, "Somebody can decide it now." in shown.words) == (False, True)
+    run.cancel()
+    deliver()
+    assert ("Somebody" in shown.words, "No longer asked" in shown.words) == (False, True)
+
+
+@pytest.mark.parametrize("how", ["gets a key", "ends"])
+def test_its_message_says_what_became_of_it(dispatcher, cast, slack, deliver, how):
+    agent = agents.create_agent(name="triage", owner="cleo@example.com", by=SYSTEM)
+    run, _ = ask(assign="agent:triage", title="Pay?")
+    deliver()
+    (shown,) = slack.messages.values()
+    assert "may never be decided" in shown.words
+    if how == "ends":
+        run.cancel()
+    else:
+        agents.issue_key(agent.pk, name="its key", scopes=["approvals:decide"], by=SYSTEM)
+        dispatcher.sweep()
+        dispatcher.sweep()
+    deliver()
+    said = "No longer asked" if how == "ends" else "Somebody can decide it now."
+    assert ("never" in shown.words, said in shown.words) == (False, True)
 
 
 def test_one_that_came_to_an_end_meanwhile_is_nobodys_news(dispatcher, cast, deliver):

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -52,12 +53,34 @@ def test_its_return_is_told_too(acme, redis_url):
     clock.shift("10s")
     states.Telling(source).fails(ConnectionError("still away"))  # another worker; since when, stays
     assert QueueState.objects.get().failing_since == first
+    clock.shift("2m")
     with scoped(None):
         consumer = Consumer(source)
         consumer.start()
         until(lambda: not readings.troubles(acme.pk).queues)
         consumer.stop()
     assert (QueueState.objects.get().error, readings.unread_queues()) == ("", {})
+
+
+def test_a_worker_that_reads_it_hides_none_that_cannot(acme):
+    source = parse("redis-stream://h/0?stream=orders&workspace=acme")
+    fine, fails, gone = (states.Telling(source) for _ in range(3))
+    for _ in range(4):
+        fails.fails(ConnectionError("away"))
+        fine.reads()
+        clock.shift("40s")
+    since = QueueState.objects.get().failing_since
+    assert since is not None
+    assert clock.now() - since >= timedelta(seconds=160)
+    fails.reads()
+    assert QueueState.objects.get().failing_since is None
+    gone.fails(ConnectionError("away"))
+    clock.shift("40s")
+    fine.reads()
+    assert QueueState.objects.get().failing_since is not None
+    clock.shift("60s")
+    fine.reads()
+    assert QueueState.objects.get().failing_since is None
 
 
 def test_it_is_not_written_with_every_read(acme, django_assert_num_queries):
