@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling":
-    return distributing.FirstWait(config, log)
+    return distributing.FirstWaits(config, log)
 
 
 def pytest_sessionstart() -> None:

@@ -1,4 +1,4 @@
-"""Which worker runs which tests: the first two have those that mostly wait, group after group, the others compute.
+"""Which worker runs which tests: the first has those that mostly wait, one group after the other, the rest compute.
 
 Tests that share a server, a browser or a Celery worker stay together. pytest-xdist's own `xdist_group` marks cannot say
 so: under pytest 9.2 they do nothing, since a test's id can no longer be changed (pytest-xdist issue 1386).
@@ -27,11 +27,11 @@ GROUPS = {
 }
 
 
-WAITING = ("gw0", "gw1")
+WAITING = "gw0"  # two that wait get into the way of those that compute: measured
 
 
-class FirstWait(LoadScopeScheduling):  # type: ignore[misc]
-    """The groups for the first workers, single tests for the others; whoever has no more of theirs helps out."""
+class FirstWaits(LoadScopeScheduling):  # type: ignore[misc]
+    """The groups for the first worker, single tests for the others; whoever has no more of theirs helps out."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((name for name, ids in GROUPS.items() if ids.match(nodeid)), nodeid)
@@ -39,7 +39,7 @@ class FirstWait(LoadScopeScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: Any) -> None:
         grouped = [name for name in GROUPS if name in self.workqueue]
         single = next((scope for scope in self.workqueue if scope not in GROUPS), None)
-        if grouped and (single is None or node.gateway.id in WAITING):
+        if grouped and (single is None or node.gateway.id == WAITING):
             self.workqueue.move_to_end(grouped[0], last=False)
         elif single is not None:
             self.workqueue.move_to_end(single, last=False)
@@ -48,5 +48,5 @@ class FirstWait(LoadScopeScheduling):  # type: ignore[misc]
 
 def step_back() -> None:
     """Have a worker that computes let those go first whose time counts: servers, browsers, heartbeats."""
-    if os.environ.get("PYTEST_XDIST_WORKER", WAITING[0]) not in WAITING:
+    if os.environ.get("PYTEST_XDIST_WORKER", WAITING) != WAITING:
         os.nice(5)
