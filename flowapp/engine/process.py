@@ -128,7 +128,8 @@ class EngineProcess:
 
     def _sweep_once(self) -> None:
         try:
-            sweep.sweep()
+            with sweep.impatient():
+                sweep.sweep()
             self._suspects = claims.suspects_ready(self.queues)
             held = set(self._executor.drivers)
             if held:

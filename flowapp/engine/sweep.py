@@ -6,8 +6,8 @@ The sweeper is the safety net under every doorbell: a lost message costs at most
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -50,6 +50,21 @@ def companion[C: Callable[[], AbstractContextManager[object]]](factory: C) -> C:
     end. For what takes longer than a chore may."""
     companions.append(factory)
     return factory
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Within it nothing waits for a lock longer than until the next sweep: a frozen process may hold it, and its lease
+    is noticed here."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{INTERVAL:g}s"])
+        try:
+            yield
+        finally:
+            cursor.execute("RESET lock_timeout")
 
 
 def sweep() -> None:

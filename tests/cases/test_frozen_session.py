@@ -162,3 +162,15 @@ def until(condition: Callable[[], bool], *, sweeping: bool = True) -> None:
             sweep.sweep()
         else:
             time.sleep(0.01)
+
+
+def test_a_sweep_does_not_wait_for_what_it_holds():
+    def patience() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            return str(cursor.fetchone()[0])
+
+    before = patience()
+    with sweep.impatient():
+        assert patience() == f"{sweep.INTERVAL:g}s"
+    assert patience() == before == "10s"

@@ -2,8 +2,11 @@
 
 import os
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db.models import F
 
 from flowapp import Context, step, workflow
 from flowapp.engine import clock, codec, store, sweep
@@ -103,6 +106,20 @@ def test_it_claims_nothing(priority: int):
     sweep.sweep()
     assert (run.status, Run.objects.get().claims) == ("queued", 0)
     assert len(claims.claim(lease().worker_id, ["default"], 1)) == 1
+
+
+def test_what_was_taken_from_it_before_it_could_read_it_is_not_its_own(monkeypatch: pytest.MonkeyPatch):
+    body.start()
+    old, new, take = lease(), lease(), claims._take
+
+    def sleep_after_taking(*given: Any) -> list[UUID]:
+        taken = take(*given)
+        if given[0] == old.worker_id:
+            Run.objects.update(worker_id=new.worker_id, fence=F("fence") + 2)  # taken away, and claimed by another
+        return taken
+
+    monkeypatch.setattr(claims, "_take", sleep_after_taking)
+    assert claims.claim(old.worker_id, ["default"], 1) == []
 
 
 @workflow(name="stopped-worker")

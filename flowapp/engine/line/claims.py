@@ -38,7 +38,9 @@ def claim(
     ids = _take(worker_id, queues, limit, (0, SUSPECT_CLAIMS - 1), leased)
     if suspects and len(ids) < limit and not _holds_suspect(worker_id):
         ids += _take(worker_id, queues, 1, (SUSPECT_CLAIMS, 2**31 - 1), leased)
-    runs = {run.id: run for run in Run.unscoped.filter(id__in=ids).defer("output", "search")} if ids else {}
+    # Of this worker still: one that slept between taking and reading would read the fence of whoever took over.
+    mine = Run.unscoped.filter(id__in=ids, worker_id=worker_id).defer("output", "search")
+    runs = {run.id: run for run in mine} if ids else {}
     histories = load_histories([run.id for run in runs.values() if run.fence > 1])
     return [Claimed(runs[id_], histories.get(id_, History())) for id_ in ids if id_ in runs]
 
